@@ -1,0 +1,139 @@
+"""Creates what must exist before the first load: schemas, ledger, every raw table, empty and indexed.
+
+dbt fails on a source table that does not exist, and a database may hold one source only, so all of them are made here.
+Nothing is ever dropped: a column that the contract gains is added, one that it loses stays.
+"""
+
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from loaders.contracts import RawTable, raw_tables
+from loaders.errors import DatabaseError, MixedDataError
+
+SCHEMAS = ("raw", "staging", "intermediate", "marts", "snapshots", "quality", "ops", "seeds")
+
+LEDGER = """
+create sequence if not exists raw.fetch_id_sequence;
+
+create table if not exists raw.fetches (
+    fetch_id bigint primary key,
+    source text not null,
+    endpoint text not null,
+    request jsonb not null,
+    fetched_at timestamptz not null,
+    http_status integer,
+    row_count integer not null,
+    byte_count bigint not null,
+    payload_sha256 text,
+    error text
+);
+create index if not exists fetches_source_endpoint on raw.fetches (source, endpoint, fetched_at);
+
+create table if not exists raw.fetch_cells (
+    ledger_id bigint generated always as identity primary key,
+    attempt_id bigint not null,
+    source text not null,
+    dataset text not null,
+    scope text not null,
+    collection_date date not null,
+    status text not null check (
+        status in ('SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED')
+    ),
+    fetch_id bigint references raw.fetches (fetch_id),
+    started_at timestamptz not null,
+    completed_at timestamptz not null,
+    error text
+);
+create index if not exists fetch_cells_dataset_day on raw.fetch_cells (dataset, collection_date);
+create index if not exists fetch_cells_cell
+    on raw.fetch_cells (source, dataset, collection_date, scope, attempt_id);
+create index if not exists fetch_cells_fetch on raw.fetch_cells (fetch_id);
+
+create table if not exists raw.rejected_payloads (
+    fetch_id bigint primary key,
+    source text not null,
+    endpoint text not null,
+    received_at timestamptz not null,
+    content_type text,
+    reason text not null,
+    payload bytea not null
+);
+
+create table if not exists ops.warehouse (
+    kind text not null check (kind in ('REAL', 'SAMPLE')),
+    sample_now timestamptz,
+    sample_seed bigint,
+    created_at timestamptz not null default now(),
+    check ((kind = 'SAMPLE') = (sample_now is not null))
+);
+create unique index if not exists warehouse_single_row on ops.warehouse ((true));
+"""
+
+
+def _raw_table_ddl(table: RawTable) -> sql.Composed:
+    name = sql.Identifier("raw", table.name)
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(data_type))  # type: ignore[arg-type]
+        for column, data_type in table.columns().items()
+    )
+    additions = sql.SQL(", ").join(
+        sql.SQL("add column if not exists {} {}").format(
+            sql.Identifier(column),
+            sql.SQL(data_type),  # type: ignore[arg-type]
+        )
+        for column, data_type in table.columns().items()
+    )
+    return sql.SQL(
+        "create table if not exists {name} ({columns}); alter table {name} {additions};"
+        "create index if not exists {index} on {name} (_fetch_id);"
+    ).format(
+        name=name,
+        columns=columns,
+        additions=additions,
+        index=sql.Identifier(f"{table.name}_fetch_id"),
+    )
+
+
+def initialise(
+    connection: psycopg.Connection,
+    *,
+    sample_now: datetime | None = None,
+    sample_seed: int | None = None,
+) -> None:
+    """Create or complete schemas, ledger and raw tables, and mark the database as real or sample.
+
+    Safe to repeat and to run twice at once. With `sample_now` the database is marked as sample data with that frozen clock.
+
+    Raises:
+        MixedDataError: the database is already marked as the other kind.
+        DatabaseError: the role may not create schemas.
+    """
+    kind = "SAMPLE" if sample_now else "REAL"
+    try:
+        with connection.transaction():
+            connection.execute("set local client_min_messages = warning")
+            # one initialisation at a time: `create … if not exists` itself can collide
+            connection.execute("select pg_advisory_xact_lock(hashtext('korean_market_warehouse.init'))")
+            for schema in SCHEMAS:
+                connection.execute(
+                    sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))
+                )
+            connection.execute(LEDGER)
+            for table in raw_tables().values():
+                connection.execute(_raw_table_ddl(table))
+            connection.execute(
+                "insert into ops.warehouse (kind, sample_now, sample_seed) values (%s, %s, %s)"
+                " on conflict do nothing",
+                (kind, sample_now, sample_seed),
+            )
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DatabaseError(
+            f"the role may not set up this database ({str(error).splitlines()[0]}); grant it CREATE on the database"
+        ) from None
+    found = connection.execute("select kind from ops.warehouse").fetchone()
+    if sample_now and found and found[0] != kind:
+        raise MixedDataError(
+            "this database holds real data and cannot become a sample one; use another database"
+        )

@@ -1,0 +1,51 @@
+"""The catalogue: every source that is collected, in the order of a load. Adding a source is one line here.
+
+What a source offers stands in its own folder; what its records hold stands in
+`models/staging/<source>/_<source>__sources.yml`.
+"""
+
+from loaders import infomax, krx, marcap
+from loaders.errors import UsageError
+from loaders.feeds import Feed, Source
+
+SOURCES: tuple[Source, ...] = (infomax.SOURCE, krx.SOURCE, marcap.SOURCE)
+
+
+def datasets() -> list[str]:
+    """Names of all datasets that any source offers."""
+    return sorted({name for source in SOURCES for feed in source.feeds for name in feed.datasets})
+
+
+def select(
+    source_name: str | None, dataset: str | None, scope: str | None
+) -> list[tuple[Source, list[Feed]]]:
+    """Sources and feeds that a command means.
+
+    Without a scope, feeds that exist for single names are left out; with a stock code, only those that take one remain.
+
+    Raises:
+        UsageError: no such source or dataset, or nothing that fits all three.
+    """
+    names = [source.name for source in SOURCES]
+    if source_name and source_name not in names:
+        raise UsageError(f"unknown source {source_name!r}; choose one of {', '.join(names)}")
+    if dataset and dataset not in datasets():
+        raise UsageError(f"unknown dataset {dataset!r}; choose one of {', '.join(datasets())}")
+    is_stock_code = bool(scope) and len(scope or "") == 6 and (scope or "")[0].isdigit()
+    selected = []
+    for source in SOURCES:
+        feeds = [
+            feed
+            for feed in source.feeds
+            if (not source_name or source.name == source_name)
+            and (not dataset or dataset in feed.datasets)
+            and (feed.takes_stock_codes if is_stock_code else not feed.by_request_only)
+        ]
+        if feeds:
+            selected.append((source, feeds))
+    if not selected:
+        raise UsageError(
+            f"no feed of {source_name or 'any source'} collects {dataset or 'anything'} for scope {scope or 'ALL'};"
+            " `python -m loaders sources` lists what there is"
+        )
+    return selected

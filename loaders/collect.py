@@ -1,0 +1,413 @@
+"""The run of one source: what is due, fetched, turned into Arrow, loaded, and written into the ledger.
+
+Outcomes are gathered into batches. A batch is one dlt package followed by one ledger transaction, so a kill costs one
+batch at most and nothing of it is ever half visible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import requests
+import structlog
+from tqdm import tqdm
+
+from loaders import calendar, destination, ledger
+from loaders.config import RunSettings, SourceSettings
+from loaders.contracts import RawTable, raw_tables
+from loaders.database import Warehouse
+from loaders.errors import (
+    AnswerRejectedError,
+    MixedDataError,
+    RequestFailedError,
+    SourceStoppedError,
+)
+from loaders.feeds import Answer, Cadence, Cell, Feed, Outcome, Source, Status
+from loaders.http import VendorClient
+from loaders.payload import parse_json, records_to_table
+
+SAMPLE_HEADER = "X-Sample-Data"
+DEFAULT_WINDOW_SESSIONS = 20
+BATCH_ROWS = 250_000
+BATCH_ANSWERS = 2_000
+FAILURES_BEFORE_STOP = 3
+"""Requests in a row without any answer after which a host counts as unreachable."""
+
+log = structlog.get_logger()
+
+ReadRecords = Callable[[Any], Sequence[Any]]
+"""From a parsed body to its records; raises AnswerRejectedError or SourceStoppedError for the vendor's own errors."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request to a vendor.
+
+    Attributes:
+        endpoint: as the field contract names it.
+        path: below the vendor's base URL.
+        params: query parameters; recorded in the ledger, so never a secret.
+        headers: request headers; recorded nowhere.
+        read_records: finds the records in the parsed body.
+    """
+
+    endpoint: str
+    path: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    read_records: ReadRecords
+
+
+class Collection:
+    """What a feed's collector works with: settings, client, ledger and the database of one run.
+
+    Attributes:
+        source: the vendor.
+        settings: its settings.
+        connection: to the warehouse, for lists of stocks that earlier feeds loaded.
+        now: the time of the run in KST (the frozen clock of a sample database).
+        stopped: why the vendor wants no further request, or None.
+        rejected: answers that could not be parsed and are not yet written.
+        cache: what a feed keeps for the length of the run.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        settings: SourceSettings,
+        run: RunSettings,
+        connection: psycopg.Connection,
+        warehouse: Warehouse,
+    ) -> None:
+        self.source = source
+        self.settings = settings
+        self.connection = connection
+        self.warehouse = warehouse
+        self.now = warehouse.now()
+        self.rejected: list[ledger.RejectedPayload] = []
+        self.cache: dict[str, Any] = {}
+        self._client = VendorClient(settings, run, source.is_busy)
+        self.stopped: str | None = None
+        self._failures_in_a_row = 0
+        self._warned: set[tuple[str, str]] = set()
+
+    def close(self) -> None:
+        """Release connections to the vendor."""
+        self._client.close()
+
+    def table(self, endpoint: str) -> RawTable:
+        """Field contract of an endpoint."""
+        return raw_tables()[self.source.name, endpoint]
+
+    def new_answer(self, endpoint: str, request: Mapping[str, Any]) -> Answer:
+        """An empty answer with an identity of its own."""
+        return Answer(
+            fetch_id=ledger.next_fetch_id(self.connection),
+            endpoint=endpoint,
+            request=dict(request),
+            fetched_at=datetime.now(calendar.KST),
+        )
+
+    def attempt(self, cells: Sequence[Cell]) -> Attempt:
+        """Begin an attempt at some cells."""
+        return Attempt(self, cells)
+
+    def ask(self, question: Question) -> Answer:
+        """Ask one question and read the answer; what goes wrong with it stands in `Answer.error`.
+
+        When the vendor wants no further request, or cannot be reached at all, `stopped` says why from then on.
+
+        Raises:
+            MixedDataError: a sample answer for a real database, or the reverse.
+        """
+        answer = self.new_answer(question.endpoint, question.params)
+        url = f"{self.settings.base_url.rstrip('/')}/{question.path}"
+        try:
+            response = self._client.get(url, question.params, question.headers)
+        except RequestFailedError as error:
+            answer.error = str(error)
+            self._failures_in_a_row += 1
+            if self._failures_in_a_row >= FAILURES_BEFORE_STOP:
+                self.stopped = f"{self.source.name}: {error}"
+            return answer
+        self._failures_in_a_row = 0
+        self.check_sample(SAMPLE_HEADER in response.headers)
+        answer.fetched_at = datetime.now(calendar.KST)
+        answer.http_status = response.status_code
+        answer.byte_count = len(response.content)
+        answer.payload_sha256 = hashlib.sha256(response.content).hexdigest()
+        try:
+            answer.table = self._read(answer, response, question.read_records)
+        except SourceStoppedError as error:
+            answer.error = str(error)
+            self.stopped = f"{self.source.name}: {error}"
+        except AnswerRejectedError as error:
+            answer.error = str(error)
+            self.reject(answer, response.content, response.headers.get("Content-Type"))
+        return answer
+
+    def reject(self, answer: Answer, payload: bytes, content_type: str | None = None) -> None:
+        """Keep an answer whole that could not be parsed; `answer.error` says why."""
+        self.rejected.append(ledger.RejectedPayload(answer, content_type, payload))
+
+    def download(self, url: str) -> requests.Response:
+        """GET a file.
+
+        Raises:
+            RequestFailedError: no answer after all attempts.
+        """
+        return self._client.get(url, {}, {})
+
+    def check_sample(self, is_sample: bool) -> None:
+        """Refuse to mix sample and real data.
+
+        Raises:
+            MixedDataError: the answer is of the other kind than the database.
+        """
+        if is_sample and not self.warehouse.is_sample:
+            raise MixedDataError(
+                f"{self.source.name} answers with sample data, but this database is for real data;"
+                " use the sample database (`make use DB=demo`) or unset the *_BASE_URL variable"
+            )
+        if self.warehouse.is_sample and not is_sample:
+            raise MixedDataError(
+                f"{self.source.name} answers with real data, but this database holds the sample market;"
+                " choose the real one first: `make use DB=warehouse`"
+            )
+
+    def _read(
+        self, answer: Answer, response: requests.Response, read_records: ReadRecords
+    ) -> pa.Table:
+        if response.status_code != 200:
+            self.source.check_status(response.status_code, response.content)
+            snippet = response.text.strip()[:120]
+            raise AnswerRejectedError(f"HTTP {response.status_code}: {snippet!r}")
+        records = read_records(parse_json(response.content))
+        table, unknown = records_to_table(self.table(answer.endpoint), records, answer.fetch_id)
+        self.warn_unknown(answer.endpoint, unknown)
+        return table
+
+    def warn_unknown(self, endpoint: str, names: Sequence[str]) -> None:
+        """Say once per run that a vendor sent fields which the contract does not know; they are kept in `_extra`."""
+        for name in names:
+            if (endpoint, name) not in self._warned:
+                self._warned.add((endpoint, name))
+                log.warning("unknown field kept in _extra", source=self.source.name, endpoint=endpoint, field=name)
+
+
+class Attempt:
+    """One attempt at one or more cells: its questions, asked one after another, and what came of them."""
+
+    def __init__(self, collection: Collection, cells: Sequence[Cell]) -> None:
+        self._collection = collection
+        self._cells = cells
+        self._answers: list[Answer] = []
+        self._started_at = datetime.now(calendar.KST)
+
+    @property
+    def is_stopped(self) -> bool:
+        """The vendor wants no further request."""
+        return self._collection.stopped is not None
+
+    @property
+    def row_count(self) -> int:
+        """Records of all answers so far."""
+        return sum(answer.row_count for answer in self._answers)
+
+    def ask(self, question: Question) -> Answer:
+        """Ask and remember the answer."""
+        answer = self._collection.ask(question)
+        self._answers.append(answer)
+        return answer
+
+    def outcome(
+        self, *, when_empty: Status = Status.EMPTY, statuses: dict[Cell, Status] | None = None
+    ) -> Outcome:
+        """What the attempt brought: FAILED or PARTIAL where answers failed, `when_empty` where no record came."""
+        errors = [answer.error for answer in self._answers if answer.error]
+        if errors:
+            status = Status.FAILED if len(errors) == len(self._answers) else Status.PARTIAL
+        else:
+            status = Status.SUCCESS if self.row_count else when_empty
+        return Outcome(
+            cells=self._cells,
+            answers=self._answers,
+            status=status,
+            error=errors[0] if errors else None,
+            statuses={} if errors else statuses or {},
+            started_at=self._started_at,
+        )
+
+
+@dataclass
+class FeedResult:
+    """Counts of one feed's run, for the summary."""
+
+    source: str
+    feed: str
+    cells: dict[Status, int] = field(default_factory=lambda: defaultdict(int))
+    rows: int = 0
+    answers: int = 0
+    stopped: str | None = None
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def collected(self) -> int:
+        """Cells that were answered, whatever the answer."""
+        return sum(n for status, n in self.cells.items() if status is not Status.FAILED)
+
+
+class _Batch:
+    """Outcomes on their way into the database."""
+
+    def __init__(self, collection: Collection, feed: Feed, result: FeedResult) -> None:
+        self._collection = collection
+        self._feed = feed
+        self._result = result
+        self._entries: list[ledger.LedgerEntry] = []
+        self._tables: dict[str, list[pa.Table]] = defaultdict(list)
+        self._rows = 0
+
+    def add(self, outcome: Outcome) -> None:
+        entry = self._settle(outcome)
+        self._entries.append(entry)
+        self._result.answers += len(outcome.answers)
+        for cell in outcome.cells:
+            self._result.cells[entry.status_of(cell)] += 1
+        if outcome.error:
+            self._result.errors.append(outcome.error)
+        answer_count = sum(len(entry.outcome.answers) for entry in self._entries)
+        if self._rows >= BATCH_ROWS or answer_count >= BATCH_ANSWERS:
+            self.flush()
+
+    def _settle(self, outcome: Outcome) -> ledger.LedgerEntry:
+        """Decide between new rows and "as before", and take the rows in."""
+        fetch_ids = tuple(answer.fetch_id for answer in outcome.answers)
+        entry = ledger.LedgerEntry(self._feed, outcome, fetch_ids, datetime.now(calendar.KST))
+        successful = [c for c in outcome.cells if entry.status_of(c) is Status.SUCCESS]
+        if successful:
+            known = self._known(successful, outcome.answers)
+            if known:
+                unchanged = dict.fromkeys(successful, Status.UNCHANGED)
+                outcome = replace(outcome, statuses=outcome.statuses | unchanged)
+                return replace(entry, outcome=outcome, points_to=known)
+        for answer in outcome.answers:
+            if answer.table is not None and answer.table.num_rows:
+                name = self._collection.table(answer.endpoint).name
+                self._tables[name].append(answer.table)
+                self._rows += answer.table.num_rows
+                self._result.rows += answer.table.num_rows
+        return entry
+
+    def _known(self, cells: Sequence[Cell], answers: Sequence[Answer]) -> tuple[int, ...] | None:
+        """Fetch ids that all these cells rest on already with the same payloads, or None."""
+        hashes = tuple(answer.payload_sha256 for answer in answers)
+        known: set[tuple[int, ...]] = set()
+        for cell in cells:
+            current = ledger.current_answers(
+                self._collection.connection,
+                self._collection.source.name,
+                self._feed.datasets[0],
+                cell,
+                latest_only=self._feed.cadence is Cadence.LATEST_ONLY,
+            )
+            if current is None or current.hashes != hashes:
+                return None
+            known.add(current.fetch_ids)
+        return known.pop() if len(known) == 1 else None
+
+    def flush(self) -> None:
+        if not self._entries:
+            return
+        if self._tables:
+            destination.append(self._tables)
+            self._analyse()
+        ledger.write(
+            self._collection.connection,
+            self._collection.source.name,
+            self._entries,
+            self._collection.rejected,
+        )
+        self._entries, self._tables, self._rows = [], defaultdict(list), 0
+        self._collection.rejected.clear()
+
+    def _analyse(self) -> None:
+        """Fresh statistics after a bulk load: without them the next build joins by scanning."""
+        if self._rows >= 10_000:
+            for name in self._tables:
+                self._collection.connection.execute(f'analyze raw."{name}"')  # noqa: S608 - our own catalogue's name
+            self._collection.connection.execute("analyze raw.fetches; analyze raw.fetch_cells")
+
+
+def due_cells(
+    collection: Collection,
+    feed: Feed,
+    *,
+    start: date | None,
+    end: date | None,
+    scope: str | None,
+    refresh: bool,
+) -> list[Cell]:
+    """Cells that are due and missing, oldest first.
+
+    Args:
+        collection: the run.
+        feed: what to collect.
+        start: first day; None for the default window (see `RunSettings.collect_since`).
+        end: last day; None for today.
+        scope: only this scope (a stock code or market).
+        refresh: ask again for what is done already.
+    """
+    today = collection.now.date()
+    days = feed.due_days(start or _window_start(collection, feed), min(end or today, today), collection.now)
+    done = set() if refresh else ledger.done_cells(collection.connection, collection.source.name, feed, days)
+    scopes = {day: (scope,) if scope else tuple(feed.scopes(collection, day)) for day in days}
+    return [
+        cell for day in days for cell in (Cell(day, s) for s in scopes[day]) if cell not in done
+    ]
+
+
+def _window_start(collection: Collection, feed: Feed) -> date:
+    """Where a plain load begins to look: 20 sessions back, further after an outage, or as the user set it."""
+    since = RunSettings().collect_since
+    if since:
+        return since
+    today = collection.now.date()
+    recent = calendar.sessions(today - timedelta(days=60), today)[-DEFAULT_WINDOW_SESSIONS:]
+    latest = ledger.latest_done_day(collection.connection, collection.source.name, feed)
+    return min(recent[0], latest) if latest else recent[0]
+
+
+def collect_feed(
+    collection: Collection, feed: Feed, cells: Sequence[Cell], *, show_progress: bool
+) -> FeedResult:
+    """Fetch cells and write them to raw and ledger; a vendor that stops ends the feed, what came before is kept.
+
+    Raises:
+        MixedDataError: sample and real data would meet; nothing was written.
+        DatabaseError: raw tables or ledger cannot be written.
+    """
+    result = FeedResult(collection.source.name, feed.name)
+    batch = _Batch(collection, feed, result)
+    progress = tqdm(
+        total=len(cells),
+        desc=f"{collection.source.name} {feed.name}",
+        unit="cell",
+        disable=not show_progress,
+    )
+    with progress:
+        for outcome in feed.collect(collection, cells):
+            batch.add(outcome)
+            progress.update(len(outcome.cells))
+            if collection.stopped:
+                result.stopped = collection.stopped
+                break
+        batch.flush()
+    return result

@@ -1,0 +1,67 @@
+"""Settings shared by every source, read from the environment and then from `.env` in the project's root."""
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = PROJECT_ROOT / ".env"
+
+
+class EnvironmentSettings(BaseSettings):
+    """Base of all settings: environment first, then `.env`; empty values count as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True
+    )
+
+
+class DatabaseSettings(EnvironmentSettings):
+    """Where the warehouse is: a server named by `PGHOST`, else the embedded one of this clone."""
+
+    pghost: str | None = None
+    pgport: int = 5432
+    pgdatabase: str = "warehouse"
+    pguser: str | None = None
+    pgpassword: SecretStr | None = None
+    pgsslmode: str | None = None
+    embedded_pgport: int | None = None
+    embedded_pguser: str = "warehouse"
+    embedded_pgpassword: SecretStr | None = None
+    embedded_pgdatabase: str = "warehouse"
+
+
+class RunSettings(EnvironmentSettings):
+    """How a load behaves."""
+
+    log_format: Literal["console", "json"] = "console"
+    log_level: str = "INFO"
+    collect_since: date | None = None
+    """First day that a plain load looks at; without it the last 20 sessions, further back after an outage."""
+    http_timeout_seconds: float = 60.0
+    http_attempts: int = 5
+    http_backoff_seconds: float = 1.0
+
+
+class SourceSettings(EnvironmentSettings):
+    """What every source's settings share. `requests_per_minute` of 0 means no limit (for a simulator)."""
+
+    base_url: str = ""
+    requests_per_minute: float = 60.0
+
+    def missing_secrets(self) -> list[str]:
+        """Names of the environment variables that this source cannot work without and that are not set."""
+        prefix = str(self.model_config.get("env_prefix", ""))
+        return [
+            (prefix + name).upper()
+            for name, field in type(self).model_fields.items()
+            if field.json_schema_extra == {"secret": True} and getattr(self, name) is None
+        ]
+
+    def secret_values(self) -> list[str]:
+        """The secrets themselves, to be struck out of anything that is logged or stored."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]

@@ -1,0 +1,82 @@
+"""The field contract of every raw table: the dbt source files, read by the loaders too.
+
+What a vendor sends, which of its fields are required and how a raw column is called is written once, in
+`models/staging/<source>/_<source>__sources.yml`, where the catalog shows it and dbt reads it.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import yaml
+
+from loaders.config import PROJECT_ROOT
+
+LINEAGE_COLUMNS = {
+    "_extra": "jsonb",
+    "_fetch_id": "bigint",
+    "_row_number": "integer",
+    "_dlt_load_id": "text",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a vendor's record.
+
+    Attributes:
+        column: name of the raw column.
+        data_type: its PostgreSQL type; `text` keeps the vendor's literal.
+        vendor_fields: the names under which the vendor has sent it, newest first.
+        is_required: an answer without it is rejected.
+    """
+
+    column: str
+    data_type: str
+    vendor_fields: tuple[str, ...]
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """One raw table: the records of one vendor endpoint."""
+
+    source: str
+    endpoint: str
+    name: str
+    fields: tuple[Field, ...]
+
+    def columns(self) -> dict[str, str]:
+        """Column name to PostgreSQL type, lineage columns last."""
+        return {field.column: field.data_type for field in self.fields} | LINEAGE_COLUMNS
+
+
+def _field(column: dict[str, Any]) -> Field:
+    meta = column.get("config", {}).get("meta", {})
+    names = meta.get("vendor_field", column["name"])
+    return Field(
+        column=column["name"],
+        data_type=column["data_type"],
+        vendor_fields=tuple(names) if isinstance(names, list) else (names,),
+        is_required=meta.get("required", True),
+    )
+
+
+@cache
+def raw_tables() -> dict[tuple[str, str], RawTable]:
+    """Every raw table of the catalogue, by (source, endpoint)."""
+    tables = {}
+    for path in sorted(PROJECT_ROOT.glob("models/staging/*/_*__sources.yml")):
+        for source in yaml.safe_load(path.read_text(encoding="utf-8")).get("sources", []):
+            for table in source["tables"]:
+                endpoint = table.get("config", {}).get("meta", {}).get("endpoint")
+                if endpoint is None:  # the ledger's own tables are no vendor's
+                    continue
+                columns = [c for c in table["columns"] if c["name"] not in LINEAGE_COLUMNS]
+                tables[source["name"], endpoint] = RawTable(
+                    source=source["name"],
+                    endpoint=endpoint,
+                    name=table.get("identifier", table["name"]),
+                    fields=tuple(_field(column) for column in columns),
+                )
+    return tables

@@ -1,0 +1,209 @@
+"""The ledger: what was asked, what came, and how every cell ended.
+
+Answers and cells of a batch are written in one transaction after the batch's dlt package is complete, so whatever staging
+sees is whole. Writers take turns: `ledger_id` grows in the order of commits, which the incremental models rely on.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from loaders.feeds import DONE, Answer, Cell, Feed, Outcome, Status
+
+
+def next_fetch_id(connection: psycopg.Connection) -> int:
+    """Reserve the identity of an answer."""
+    row = connection.execute("select nextval('raw.fetch_id_sequence')").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def done_cells(
+    connection: psycopg.Connection, source: str, feed: Feed, days: Sequence[date]
+) -> set[Cell]:
+    """Cells of a feed that need no further request: every dataset of the feed has them done."""
+    if not days:
+        return set()
+    rows = connection.execute(
+        """
+        select collection_date, scope
+        from raw.fetch_cells
+        where source = %(source)s
+            and dataset = any(%(datasets)s)
+            and collection_date between %(start)s and %(end)s
+            and status = any(%(done)s)
+        group by collection_date, scope
+        having count(distinct dataset) = cardinality(%(datasets)s)
+        """,
+        {
+            "source": source,
+            "datasets": list(feed.datasets),
+            "start": min(days),
+            "end": max(days),
+            "done": [str(status) for status in DONE],
+        },
+    )
+    return {Cell(day=day, scope=scope) for day, scope in rows}
+
+
+def latest_done_day(connection: psycopg.Connection, source: str, feed: Feed) -> date | None:
+    """The newest day that a feed has collected, or None."""
+    row = connection.execute(
+        "select max(collection_date) from raw.fetch_cells"
+        " where source = %s and dataset = any(%s) and status = any(%s)",
+        (source, list(feed.datasets), [str(status) for status in DONE]),
+    ).fetchone()
+    return row[0] if row else None
+
+
+@dataclass(frozen=True)
+class CurrentAnswers:
+    """The answers that a cell rests on now: fetch ids in order, and their hashes."""
+
+    fetch_ids: tuple[int, ...]
+    hashes: tuple[str | None, ...]
+
+
+def current_answers(
+    connection: psycopg.Connection, source: str, dataset: str, cell: Cell, *, latest_only: bool
+) -> CurrentAnswers | None:
+    """What the newest successful attempt at a cell rests on.
+
+    Args:
+        connection: to the warehouse.
+        source: name of the source.
+        dataset: one dataset of the feed.
+        cell: scope and day.
+        latest_only: for a feed that tells only the latest state, an earlier day's answer counts too.
+    """
+    row = connection.execute(
+        """
+        select array_agg(cells.fetch_id order by cells.ledger_id),
+            array_agg(fetches.payload_sha256 order by cells.ledger_id)
+        from raw.fetch_cells as cells
+        inner join raw.fetches as fetches on cells.fetch_id = fetches.fetch_id
+        where cells.source = %(source)s
+            and cells.dataset = %(dataset)s
+            and cells.scope = %(scope)s
+            and (cells.collection_date = %(day)s or (%(latest_only)s and cells.collection_date < %(day)s))
+            and cells.status in ('SUCCESS', 'UNCHANGED')
+        group by cells.collection_date, cells.attempt_id
+        order by cells.collection_date desc, cells.attempt_id desc
+        limit 1
+        """,
+        {
+            "source": source,
+            "dataset": dataset,
+            "scope": cell.scope,
+            "day": cell.day,
+            "latest_only": latest_only,
+        },
+    ).fetchone()
+    return CurrentAnswers(tuple(row[0]), tuple(row[1])) if row else None
+
+
+@dataclass(frozen=True)
+class RejectedPayload:
+    """An answer that could not be parsed, kept whole."""
+
+    answer: Answer
+    content_type: str | None
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One outcome ready for the ledger.
+
+    `points_to` are the fetch ids that its successful cells rest on: its own, or earlier ones where nothing changed.
+    """
+
+    feed: Feed
+    outcome: Outcome
+    points_to: tuple[int, ...]
+    completed_at: datetime
+
+    def status_of(self, cell: Cell) -> Status:
+        """How one cell of the outcome ended."""
+        return self.outcome.statuses.get(cell, self.outcome.status)
+
+
+def write(
+    connection: psycopg.Connection,
+    source: str,
+    entries: Iterable[LedgerEntry],
+    rejected: Iterable[RejectedPayload],
+) -> None:
+    """Write answers, cells and rejected payloads of a batch in one transaction."""
+    entries = list(entries)
+    answers = [answer for entry in entries for answer in entry.outcome.answers]
+    with connection.transaction():
+        # until commit: two loads at once must not interleave their ledger ids
+        connection.execute("lock table raw.fetch_cells in share row exclusive mode")
+        with connection.cursor() as cursor:
+            with cursor.copy(
+                "copy raw.fetches (fetch_id, source, endpoint, request, fetched_at, http_status,"
+                " row_count, byte_count, payload_sha256, error) from stdin"
+            ) as copy:
+                for answer in answers:
+                    copy.write_row(
+                        (
+                            answer.fetch_id,
+                            source,
+                            answer.endpoint,
+                            Jsonb(answer.request),
+                            answer.fetched_at,
+                            answer.http_status,
+                            answer.row_count,
+                            answer.byte_count,
+                            answer.payload_sha256,
+                            answer.error,
+                        )
+                    )
+            for item in rejected:
+                cursor.execute(
+                    "insert into raw.rejected_payloads (fetch_id, source, endpoint, received_at,"
+                    " content_type, reason, payload) values (%s, %s, %s, %s, %s, %s, %s)",
+                    (
+                        item.answer.fetch_id,
+                        source,
+                        item.answer.endpoint,
+                        item.answer.fetched_at,
+                        item.content_type,
+                        item.answer.error,
+                        item.payload,
+                    ),
+                )
+            with cursor.copy(
+                "copy raw.fetch_cells (attempt_id, source, dataset, scope, collection_date, status,"
+                " fetch_id, started_at, completed_at, error) from stdin"
+            ) as copy:
+                for entry in entries:
+                    for row in _cell_rows(source, entry):
+                        copy.write_row(row)
+
+
+def _cell_rows(source: str, entry: LedgerEntry) -> Iterable[tuple[object, ...]]:
+    outcome = entry.outcome
+    attempt_id = outcome.answers[0].fetch_id
+    for cell in outcome.cells:
+        status = entry.status_of(cell)
+        rests_on = status in (Status.SUCCESS, Status.UNCHANGED)
+        fetch_ids = entry.points_to if rests_on else (outcome.answers[-1].fetch_id,)
+        for dataset in entry.feed.datasets:
+            for fetch_id in fetch_ids:
+                yield (
+                    attempt_id,
+                    source,
+                    dataset,
+                    cell.scope,
+                    cell.day,
+                    str(status),
+                    fetch_id,
+                    outcome.started_at,
+                    entry.completed_at,
+                    outcome.error if status in (Status.FAILED, Status.PARTIAL) else None,
+                )
