@@ -1,0 +1,96 @@
+{#
+    The exchange's Open API has one shape for three markets; each market is its own endpoint and raw table.
+
+    stg_krx_daily: daily trading information of one market.
+    stg_krx_base_info: base information of the listed stocks of one market.
+
+    Example: {{ '{{ stg_krx_daily(source("krx", "krx__stk_bydd_trd")) }}' }}
+#}
+{% macro stg_krx_daily(relation) -%}
+{%- set numbers = [
+    'tdd_clsprc', 'cmpprevdd_prc', 'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'acc_trdvol', 'acc_trdval', 'mktcap',
+    'list_shrs',
+] -%}
+with
+
+source_rows as (
+    select * from {{ relation }}
+),
+
+fetches as (
+    select fetch_id from {{ ref('stg_ledger__fetches') }}
+),
+
+final as (
+    select
+        source_rows.isu_cd as stock_code,
+        {{ to_date8('source_rows.bas_dd') }} as trade_date,
+        source_rows.isu_nm as stock_name,
+        source_rows.mkt_nm as vendor_market,
+        nullif(nullif(source_rows.sect_tp_nm, ''), '-') as board_section,
+        {{ to_number('source_rows.tdd_opnprc') }} as open_price,
+        {{ to_number('source_rows.tdd_hgprc') }} as high_price,
+        {{ to_number('source_rows.tdd_lwprc') }} as low_price,
+        {{ to_number('source_rows.tdd_clsprc') }} as close_price,
+        -- the change is signed and against the base price
+        {{ to_number('source_rows.tdd_clsprc') }} - {{ to_number('source_rows.cmpprevdd_prc') }} as base_price,
+        {{ to_number('source_rows.acc_trdvol') }} as volume,
+        {{ to_number('source_rows.acc_trdval') }} as trading_value,
+        {{ to_number('source_rows.list_shrs') }} as listed_shares,
+        {{ to_number('source_rows.mktcap') }} as vendor_market_cap,
+        {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields,
+        source_rows._fetch_id as fetch_id,
+        source_rows._row_number as row_number
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+)
+
+select * from final
+{%- endmacro %}
+
+
+{% macro stg_krx_base_info(relation) -%}
+with
+
+source_rows as (
+    select * from {{ relation }}
+),
+
+fetches as (
+    select fetch_id, request from {{ ref('stg_ledger__fetches') }}
+),
+
+final as (
+    select
+        source_rows.isu_srt_cd as stock_code,
+        source_rows.isu_cd as isin,
+        {{ to_date8("fetches.request ->> 'basDd'") }} as list_date,
+        source_rows.isu_abbrv as stock_name,
+        nullif(nullif(source_rows.isu_eng_nm, ''), '-') as stock_name_en,
+        source_rows.mkt_tp_nm as vendor_market,
+        nullif(nullif(source_rows.sect_tp_nm, ''), '-') as board_section,
+        source_rows.secugrp_nm as vendor_security_type,
+        source_rows.kind_stkcert_tp_nm as stock_kind,
+        {{ to_date8('source_rows.list_dd') }} as listing_date,
+        {{ to_number('source_rows.list_shrs') }} as listed_shares,
+        source_rows._fetch_id as fetch_id,
+        source_rows._row_number as row_number
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+)
+
+select * from final
+{%- endmacro %}
+
+
+{#
+    Names of the fields that hold something which is neither a number nor a sign for "missing", separated by commas.
+    Empty text when all can be read. Example: {{ "{{ unreadable_fields(['tdd_clsprc'], 'source_rows') }}" }}
+#}
+{% macro unreadable_fields(columns, relation) -%}
+concat_ws(
+    ','{% for column in columns %},
+    case when {{ is_unparsable(relation ~ '.' ~ column) }} then '{{ column }}' end{% endfor %}
+
+)
+{%- endmacro %}

@@ -1,0 +1,38 @@
+with
+
+source_rows as (
+    select * from {{ source('infomax', 'infomax__stock_hist') }}
+),
+
+fetches as (
+    select fetch_id from {{ ref('stg_ledger__fetches') }}
+),
+
+final as (
+    select
+        source_rows.code as stock_code,
+        {{ to_date8('source_rows.date') }} as trade_date,
+        null::text as stock_name,
+        null::text as vendor_market,
+        null::text as board_section,
+        {{ to_number('source_rows.open_price') }} as open_price,
+        {{ to_number('source_rows.high_price') }} as high_price,
+        {{ to_number('source_rows.low_price') }} as low_price,
+        {{ to_number('source_rows.close_price') }} as close_price,
+        {{ to_number('source_rows.base_price') }} as base_price,
+        {{ to_number('source_rows.trading_volume') }} as volume,
+        {{ to_number('source_rows.trading_value') }} as trading_value,
+        {{ to_number('source_rows.listed_shares') }} as listed_shares,
+        null::numeric as vendor_market_cap,
+        {{ unreadable_fields(
+            ['open_price', 'high_price', 'low_price', 'close_price', 'base_price', 'trading_volume', 'trading_value',
+             'listed_shares'],
+            'source_rows'
+        ) }} as unreadable_fields,
+        source_rows._fetch_id as fetch_id,
+        source_rows._row_number as row_number
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+)
+
+select * from final

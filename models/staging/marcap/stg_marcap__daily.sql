@@ -1,0 +1,35 @@
+with
+
+source_rows as (
+    select * from {{ source('marcap', 'marcap__daily') }}
+),
+
+fetches as (
+    select fetch_id from {{ ref('stg_ledger__fetches') }}
+),
+
+final as (
+    select
+        source_rows.code as stock_code,
+        source_rows.date as trade_date,
+        source_rows.name as stock_name,
+        source_rows.market as vendor_market,
+        source_rows.dept as board_section,
+        source_rows.open::numeric as open_price,
+        source_rows.high::numeric as high_price,
+        source_rows.low::numeric as low_price,
+        source_rows.close::numeric as close_price,
+        -- Changes is against the base price, so this holds on ex-dates too
+        (source_rows.close - source_rows.changes)::numeric as base_price,
+        source_rows.volume::numeric as volume,
+        source_rows.amount::numeric as trading_value,
+        source_rows.stocks::numeric as listed_shares,
+        source_rows.marcap::numeric as vendor_market_cap,
+        ''::text as unreadable_fields,
+        source_rows._fetch_id as fetch_id,
+        source_rows._row_number as row_number
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+)
+
+select * from final
