@@ -1,0 +1,54 @@
+-- A view: the filter on trade_date of its readers reaches the index, because trade_date is in the partition.
+with
+
+daily_prices as (
+    select * from {{ ref('int_daily_prices__unioned') }}
+),
+
+source_priorities as (
+    select
+        source,
+        priority
+    from {{ ref('source_priorities') }}
+    where dataset = 'ohlcv_daily'
+),
+
+ranked as (
+    select
+        daily_prices.*,
+        min(daily_prices.first_fetched_at) over (
+            partition by daily_prices.trade_date, daily_prices.stock_code
+        ) as first_carried_at,
+        row_number() over (
+            partition by daily_prices.trade_date, daily_prices.stock_code
+            order by source_priorities.priority, daily_prices.source
+        ) as choice
+    from daily_prices
+    left join source_priorities on daily_prices.source = source_priorities.source
+    where cardinality(daily_prices.broken_rules) = 0
+),
+
+final as (
+    select
+        trade_date,
+        stock_code,
+        source,
+        stock_name,
+        vendor_market,
+        open_price,
+        high_price,
+        low_price,
+        close_price,
+        base_price,
+        volume,
+        trading_value,
+        listed_shares,
+        is_suspended,
+        fetch_id,
+        row_number,
+        first_carried_at
+    from ranked
+    where choice = 1
+)
+
+select * from final
