@@ -4,7 +4,7 @@
     stg_krx_daily: daily trading information of one market.
     stg_krx_base_info: base information of the listed stocks of one market.
 
-    Example: {{ '{{ stg_krx_daily(source("krx", "krx__stk_bydd_trd")) }}' }}
+    Example: stg_krx_daily(source('krx', 'krx__stk_bydd_trd'))
 #}
 {% macro stg_krx_daily(relation) -%}
 {%- set numbers = [
@@ -80,17 +80,4 @@ final as (
 )
 
 select * from final
-{%- endmacro %}
-
-
-{#
-    Names of the fields that hold something which is neither a number nor a sign for "missing", separated by commas.
-    Empty text when all can be read. Example: {{ "{{ unreadable_fields(['tdd_clsprc'], 'source_rows') }}" }}
-#}
-{% macro unreadable_fields(columns, relation) -%}
-concat_ws(
-    ','{% for column in columns %},
-    case when {{ is_unparsable(relation ~ '.' ~ column) }} then '{{ column }}' end{% endfor %}
-
-)
 {%- endmacro %}

@@ -1,0 +1,61 @@
+{#
+    Incremental strategies that replace whole days, so that rows and days which disappeared upstream go too.
+
+    swap_days: the days to rebuild are deleted and inserted again.
+    swap_from_day: everything from the first day to rebuild on is; for tables whose rows lean on their predecessors.
+
+    The days stand in the SQL as constants: the planner sees them and uses the index.
+#}
+
+{% macro days_as_sql_list(days) -%}
+    {%- for day in days -%}date '{{ day }}'{{ ', ' if not loop.last }}{%- endfor -%}
+{%- endmacro %}
+
+{#  Example: where dataset = 'ohlcv_daily' … and_in_days_to_rebuild('collection_date')  #}
+{% macro and_in_days_to_rebuild(column) -%}
+    {%- set days = days_to_rebuild() -%}
+    {%- if days is not none -%}
+        and {{ column }} in ({{ days_as_sql_list(days) if days else 'null' }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#  Everything from the first day to rebuild on; nothing when there is none  #}
+{% macro and_from_first_day_to_rebuild(column) -%}
+    {%- set days = days_to_rebuild() -%}
+    {%- if days is not none -%}
+        and {{ column }} >= {{ days_as_sql_list(days[:1]) if days else "'infinity'" }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#  What lies before that day: the predecessors  #}
+{% macro and_before_first_day_to_rebuild(column) -%}
+    {%- set days = days_to_rebuild() -%}
+    {%- if days is not none -%}
+        and {{ column }} < {{ days_as_sql_list(days[:1]) if days else "'infinity'" }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro get_incremental_swap_days_sql(arg_dict) -%}
+    {%- set days = days_to_rebuild() -%}
+    {%- if days %}
+        delete from {{ arg_dict['target_relation'] }}
+        where {{ model.config.meta.day_column }} in ({{ days_as_sql_list(days) }});
+    {%- endif %}
+    {{ insert_temporary_rows(arg_dict) }}
+{%- endmacro %}
+
+{% macro get_incremental_swap_from_day_sql(arg_dict) -%}
+    {%- set days = days_to_rebuild() -%}
+    {%- if days %}
+        delete from {{ arg_dict['target_relation'] }}
+        where {{ model.config.meta.day_column }} >= {{ days_as_sql_list(days[:1]) }};
+    {%- endif %}
+    {{ insert_temporary_rows(arg_dict) }}
+{%- endmacro %}
+
+{% macro insert_temporary_rows(arg_dict) -%}
+    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    select {{ columns }}
+    from {{ arg_dict['temp_relation'] }};
+{%- endmacro %}
