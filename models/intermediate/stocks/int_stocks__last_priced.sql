@@ -2,7 +2,8 @@
 -- its cost follows the number of names, not of days.
 with recursive
 
-daily_prices as (
+-- read three times: materialised, it would be scanned whole for every name
+daily_prices as not materialized (
     select * from {{ ref('int_daily_prices__unioned') }}
 ),
 

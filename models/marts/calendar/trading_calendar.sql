@@ -58,7 +58,8 @@ numbered as (
             order by date rows between unbounded preceding and 1 preceding
         ) as previous_session,
         min(date) filter (where is_session) over (
-            order by date rows between 1 following and unbounded following
+            -- backwards, so that the frame only grows
+            order by date desc rows between unbounded preceding and 1 preceding
         ) as next_session
     from judged
 ),
