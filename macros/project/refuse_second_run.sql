@@ -5,16 +5,17 @@
 {% macro refuse_second_run() -%}
     {% if execute and flags.WHICH in ['build', 'run', 'seed', 'snapshot', 'test'] %}
         {% set query %}
-            select count(distinct application_name), min(application_name)
+            select count(*), min(pid)
             from pg_stat_activity
             where datname = current_database()
-                and application_name like 'dbt/%'
-                and application_name <> current_setting('application_name')
+                and application_name = 'dbt'
+                -- connections of this run are all younger than the run
+                and backend_start < '{{ run_started_at }}'::timestamptz
         {% endset %}
         {% set others = run_query(query).rows[0] %}
         {% if others[0] > 0 %}
             {{ exceptions.raise_compiler_error(
-                'another dbt run (' ~ others[1] ~ ') is working on database ' ~ target.dbname
+                'another dbt run (server process ' ~ others[1] ~ ') is working on database ' ~ target.dbname
                 ~ '; wait for it to end, or end it, and start again'
             ) }}
         {% endif %}

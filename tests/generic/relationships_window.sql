@@ -1,0 +1,9 @@
+{#  As the built-in `relationships`, on the window of a large fact. Arguments: column, to, field.  #}
+{% test relationships_window(model, column, to, field) %}
+
+select child.{{ column }}
+from {{ model }} as child
+left join {{ to }} as parent on child.{{ column }} = parent.{{ field }}
+where child.{{ column }} is not null and parent.{{ field }} is null
+
+{% endtest %}
