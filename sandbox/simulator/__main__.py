@@ -1,0 +1,31 @@
+"""`python -m sandbox.simulator`: serves the sample market on loopback until it is stopped."""
+
+import json
+import socket
+from datetime import datetime
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from sandbox.simulator.app import create_app
+from sandbox.simulator.server import NOW, SEED, environment
+
+
+def serve(
+    port: Annotated[int, typer.Option(help="0 takes a free one")] = 0,
+    seed: Annotated[int, typer.Option(help="seed of the market")] = SEED,
+    now: Annotated[str, typer.Option(help="the simulator's clock, ISO 8601 with offset")] = NOW,
+    row_cap: Annotated[int, typer.Option(help="rows after which Infomax cuts an answer")] = 1000,
+) -> None:
+    """Serve sample data; the first line printed says where, and with which variables to use it."""
+    listener = socket.create_server(("127.0.0.1", port))
+    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app = create_app(seed, datetime.fromisoformat(now), row_cap)
+    print(json.dumps({"base_url": base_url, "environment": environment(base_url)}), flush=True)  # noqa: T201
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    typer.run(serve)

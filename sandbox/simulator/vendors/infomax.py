@@ -1,0 +1,221 @@
+"""Infomax as the simulator plays it: bearer token, envelope with HTTP 200 for errors, a silent cut of long answers."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from typing import Any
+
+from loaders import calendar
+from sandbox.simulator.market import Bar, Market, Stock, parse_day, yyyymmdd
+
+TOKEN = "sample-token"  # noqa: S105 - opens nothing but the simulator
+FINAL_AT = time(19, 0)
+
+MARKET_NAMES = {"KOSPI": "거래소(코스피)", "KOSDAQ": "코스닥", "KOSDAQ GLOBAL": "코스닥"}
+MARKET_CODES = {"1": "KOSPI", "7": "KOSDAQ"}
+
+Record = dict[str, Any]
+
+
+def denied() -> Record:
+    """The answer to a wrong token."""
+    return {"success": False, "message": "access_denied"}
+
+
+def _number(day: date) -> int:
+    return int(yyyymmdd(day))
+
+
+def _market_name(stock: Stock, day: date) -> str:
+    return MARKET_NAMES[stock.market_on(day)[0]]
+
+
+def _known(market: Market) -> Iterable[Stock]:
+    """Infomax has no KONEX."""
+    return (stock for stock in market.stocks if stock.market != "KONEX")
+
+
+def _is_final(day: date, now: datetime) -> bool:
+    return datetime.combine(day, FINAL_AT, calendar.KST) <= now
+
+
+def _price_fields(bar: Bar) -> Record:
+    return {
+        "open_price": bar.open,
+        "high_price": bar.high,
+        "low_price": bar.low,
+        "close_price": bar.close,
+        "change": bar.change,
+        "change_rate": bar.change_rate,
+        "trading_volume": bar.volume,
+        "trading_value": bar.value,
+        "listed_shares": bar.shares,
+    }
+
+
+def stock_code(market: Market, params: dict[str, str], now: datetime) -> list[Record] | None:
+    """Stock master; `code` matches anywhere, and a new listing is missing on its listing day."""
+    today = now.date()
+    return [
+        {
+            "isin": stock.isin,
+            "code": stock.code,
+            "kr_name": stock.name_on(today),
+            "market": _market_name(stock, today),
+            "equity_type": "주식" if stock.infomax_type == "ST" else stock.infomax_type,
+            "listed_date": _number(stock.listed),
+        }
+        for stock in _known(market)
+        if stock.is_listed(today)
+        and stock.listed != today
+        and params.get("code", "") in stock.code
+        and params.get("type", "") in ("", stock.infomax_type)
+        and params.get("isin", "") in stock.isin
+        and params.get("name", "") in stock.name_on(today)
+        and (
+            not params.get("market")
+            or stock.market_on(today)[0].startswith(MARKET_CODES.get(params["market"], "?"))
+        )
+    ]
+
+
+def stock_expired(market: Market, params: dict[str, str], now: datetime) -> list[Record] | None:
+    """Delisted securities by delisting date."""
+    start, end = parse_day(params.get("startDate")), parse_day(params.get("endDate"))
+    return [
+        {
+            "isin": stock.isin,
+            "code": stock.code,
+            "market_type": _market_name(stock, stock.listed),
+            "equity_type": "주식",
+            "kr_name": stock.name_on(now.date()),
+            "listed_date": _number(stock.listed),
+            "delisted_date": _number(stock.delisted),
+        }
+        for stock in _known(market)
+        if stock.delisted is not None
+        and stock.delisted <= now.date()
+        and (start is None or start <= stock.delisted)
+        and (end is None or stock.delisted <= end)
+    ]
+
+
+def stock_hist(market: Market, params: dict[str, str], now: datetime) -> list[Record] | None:
+    """Daily bars over a range, newest first."""
+    if not params.get("code"):
+        return None
+    end = parse_day(params.get("endDate")) or now.date()
+    start = parse_day(params.get("startDate")) or end.replace(day=1)
+    rows = []
+    for code in params["code"].split(","):
+        stock = market.by_code(code)
+        for day, bar in sorted((stock.bars if stock else {}).items(), reverse=True):
+            if start <= day <= end and _is_final(day, now):
+                prices = _price_fields(bar)
+                order = ("open_price", "high_price", "low_price", "close_price")
+                rows.append(
+                    {"date": _number(day), "code": code}
+                    | {name: prices.pop(name) for name in order}
+                    | {"base_price": bar.base}
+                    | prices
+                )
+    return rows
+
+
+def stock_info(market: Market, params: dict[str, str], now: datetime) -> list[Record] | None:
+    """Many stocks on one date."""
+    if not params.get("code"):
+        return None
+    day = parse_day(params.get("date")) or now.date()
+    rows = []
+    for code in params["code"].split(","):
+        stock = market.by_code(code)
+        bar = stock.bars.get(day) if stock and stock.market != "KONEX" else None
+        if stock and bar and _is_final(day, now):
+            rows.append(
+                {
+                    "date": _number(day),
+                    "isin": stock.isin,
+                    "code": code,
+                    "kr_name": stock.name_on(day),
+                    "market": _market_name(stock, day),
+                    "equity_type": "주식" if stock.infomax_type == "ST" else stock.infomax_type,
+                    "base_price": bar.base,
+                }
+                | _price_fields(bar)
+            )
+    return rows
+
+
+def _fourteen(leaves: dict[str, tuple[int, int, int, int]]) -> dict[str, tuple[int, int, int, int]]:
+    """The vendor's fourteen types from the exchange's eleven leaves. A tenth of 연기금 등 is the government."""
+
+    def add(names: Iterable[str]) -> tuple[int, int, int, int]:
+        columns = zip(*(leaves[name] for name in names), strict=True)
+        bought, sold, bought_value, sold_value = (sum(column) for column in columns)
+        return bought, sold, bought_value, sold_value
+
+    pension = leaves["연기금 등"]
+    bought, sold, bought_value, sold_value = (part // 10 for part in pension)
+    government = (bought, sold, bought_value, sold_value)
+    institutions = ("금융투자", "보험", "투신", "사모", "은행", "기타금융", "연기금 등")
+    return {
+        "기관계": add(institutions),
+        "금융투자": leaves["금융투자"],
+        "보험": leaves["보험"],
+        "투신": leaves["투신"],
+        "사모": leaves["사모"],
+        "은행": leaves["은행"],
+        "종금저축": leaves["기타금융"],
+        "기금공제": (
+            pension[0] - bought, pension[1] - sold, pension[2] - bought_value, pension[3] - sold_value
+        ),
+        "정부": government,
+        "기타법인": leaves["기타법인"],
+        "개인": leaves["개인"],
+        "외국인합": add(("외국인", "기타외국인")),
+        "외국인": leaves["외국인"],
+        "기타외국인": leaves["기타외국인"],
+    }  # fmt: skip
+
+
+def stock_investor(market: Market, params: dict[str, str], now: datetime) -> list[Record] | None:
+    """Fourteen types by session, newest first; values in thousand won, each cut to the thousand below."""
+    if not params.get("code"):
+        return None
+    stock = market.by_code(params["code"])
+    end = parse_day(params.get("endDate")) or now.date()
+    start = parse_day(params.get("startDate")) or end
+    return [
+        {
+            "date": _number(day),
+            "code": params["code"],
+            "investor": label,
+            "ask_volume": sold,
+            "ask_value": sold_value // 1000,
+            "bid_volume": bought,
+            "bid_value": bought_value // 1000,
+        }
+        for day, leaves in sorted((stock.flows if stock else {}).items(), reverse=True)
+        if start <= day <= end and _is_final(day, now)
+        for label, (bought, sold, bought_value, sold_value) in _fourteen(leaves).items()
+        if params.get("investor", "") in ("", label)
+    ]
+
+
+ENDPOINTS = {
+    "stock/code": stock_code,
+    "stock/expired": stock_expired,
+    "stock/hist": stock_hist,
+    "stock/info": stock_info,
+    "stock/investor": stock_investor,
+}
+
+
+def answer(
+    market: Market, endpoint: str, params: dict[str, str], now: datetime, row_cap: int
+) -> Record:
+    """The vendor's envelope; long answers are cut without a word, as the vendor does."""
+    rows = ENDPOINTS[endpoint](market, params, now)
+    if rows is None:
+        return {"success": False, "message": "error params"}
+    return {"success": True, "results": rows[:row_cap]}
