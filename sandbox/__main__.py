@@ -22,7 +22,9 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 
 
 @app.command()
-def up(quiet: Annotated[bool, typer.Option("--quiet", help="say nothing when all is well")] = False) -> None:
+def up(
+    quiet: Annotated[bool, typer.Option("--quiet", help="say nothing when all is well")] = False,
+) -> None:
     """Start the embedded server and complete the current database; with PGHOST set, that database only."""
     warehouse.bring_up()
     if not quiet:

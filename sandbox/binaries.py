@@ -43,7 +43,9 @@ class Binaries:
         except PermissionError:
             raise
         except OSError as error:
-            raise SandboxError(f"{self.program('postgres')} does not run: {error.strerror}") from None
+            raise SandboxError(
+                f"{self.program('postgres')} does not run: {error.strerror}"
+            ) from None
         found = re.search(r"\) (\d+)", answer.stdout)
         if not found:
             reason = (answer.stderr.strip().splitlines() or ["no version"])[-1]
@@ -70,10 +72,8 @@ class Binaries:
                 f"user {account.name} cannot run the programs in {self.folder}; "
                 "name a folder it can reach as EMBEDDED_PG_BIN"
             )
-        stamp = os.stat(self.folder / "postgres")
-        mark = hashlib.sha256(
-            f"{package} {stamp.st_mtime_ns} {stamp.st_size}".encode()
-        ).hexdigest()
+        stamp = (self.folder / "postgres").stat()
+        mark = hashlib.sha256(f"{package} {stamp.st_mtime_ns} {stamp.st_size}".encode()).hexdigest()
         copy = shelf / f"binaries-{mark[:12]}"
         if not copy.exists():
             for older in shelf.glob("binaries-*"):

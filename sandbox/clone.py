@@ -33,4 +33,6 @@ def record(settings: dict[str, str], env_file: Path = ENV_FILE) -> None:
     if env_file.stat().st_mode & 0o077:
         env_file.chmod(0o600)
     if os.geteuid() == 0 and env_file.stat().st_uid != status.st_uid:
-        os.chown(env_file, status.st_uid, status.st_gid)  # `sudo make up` leaves the file to its user
+        os.chown(
+            env_file, status.st_uid, status.st_gid
+        )  # `sudo make up` leaves the file to its user

@@ -97,7 +97,13 @@ def _configuration(port: int, *, durable: bool, free_bytes: int) -> str:
             "max_wal_size": "1GB",
         }
     lines = [f"{name} = '{value}'" for name, value in settings.items()]
-    return "\n".join(["# written at every start; put your own into postgresql.conf below the include", *lines, ""])
+    return "\n".join(
+        [
+            "# written at every start; put your own into postgresql.conf below the include",
+            *lines,
+            "",
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -176,7 +182,9 @@ class EmbeddedServer:
             with FileLock(self.state / "lock", timeout=START_SECONDS):
                 yield
         except Timeout:
-            raise SandboxError(f"another command has been busy with {self.state} for ten minutes") from None
+            raise SandboxError(
+                f"another command has been busy with {self.state} for ten minutes"
+            ) from None
 
     def start(self, port: int | None = None, *, durable: bool = True) -> int:
         """Start the server, making it first where there is none; a running one is left alone.
@@ -211,7 +219,9 @@ class EmbeddedServer:
         return port
 
     def _last_port(self) -> int:
-        found = re.search(r"^port = '(\d+)'", (self.data / "sandbox.conf").read_text(), re.MULTILINE)
+        found = re.search(
+            r"^port = '(\d+)'", (self.data / "sandbox.conf").read_text(), re.MULTILINE
+        )
         return int(found[1]) if found else free_port()
 
     def _check_version(self, binaries: Binaries, account: Account) -> None:
@@ -429,5 +439,7 @@ def state_folder(root: Path) -> Path:
     mark = hashlib.sha256(str(root).encode()).hexdigest()[:12]
     outside = Path("/var/tmp") / f"korean-market-warehouse-{mark}"  # noqa: S108  ownership is checked
     if outside.is_symlink() or (outside.exists() and outside.stat().st_uid not in (0, account.uid)):
-        raise SandboxError(f"{outside} was made by another user; remove it, or move the clone out of {root.parent}")
+        raise SandboxError(
+            f"{outside} was made by another user; remove it, or move the clone out of {root.parent}"
+        )
     return outside

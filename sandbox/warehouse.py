@@ -39,7 +39,9 @@ def start_server() -> EmbeddedServer:
     server = clone_server()
     wanted = setting("EMBEDDED_PGPORT")
     if wanted and not (wanted.isdecimal() and 0 < int(wanted) < 65536):
-        raise SandboxError(f"EMBEDDED_PGPORT={wanted} is no port; correct or remove the line in .env")
+        raise SandboxError(
+            f"EMBEDDED_PGPORT={wanted} is no port; correct or remove the line in .env"
+        )
     port = server.start(int(wanted) if wanted else None)
     if wanted and int(wanted) != port:
         sys.stderr.write(
@@ -93,7 +95,9 @@ def prepare_database(server: EmbeddedServer, name: str) -> None:
         SandboxError: the name is no name for a database, or the loaders refused.
     """
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
-        raise SandboxError(f"{name!r} is no name for a database: use lower-case letters, digits and _")
+        raise SandboxError(
+            f"{name!r} is no name for a database: use lower-case letters, digits and _"
+        )
     server.ensure_database(name)
     initialise(server.environment(name), *(SAMPLE_OPTIONS if name == SAMPLE_DATABASE else ()))
 
@@ -169,5 +173,3 @@ def describe(environment: dict[str, str]) -> str:
 def programs() -> Path:
     """The folder of this environment's commands, such as dbt."""
     return Path(sys.executable).parent
-
-
