@@ -81,7 +81,9 @@ def load(
     """Collect what is due and missing; with a range, back-fill it."""
     first, last = _range(start, end)
     selection = catalogue.select(source or None, dataset or None, scope or None)
-    logs.configure(secret for chosen, _ in selection for secret in chosen.settings().secret_values())
+    logs.configure(
+        secret for chosen, _ in selection for secret in chosen.settings().secret_values()
+    )
     with connect() as connection:
         initialise(connection)
         warehouse = read_warehouse(connection)
@@ -98,7 +100,12 @@ def load(
             try:
                 for feed in feeds:
                     cells = due_cells(
-                        collection, feed, start=first, end=last, scope=scope or None, refresh=refresh
+                        collection,
+                        feed,
+                        start=first,
+                        end=last,
+                        scope=scope or None,
+                        refresh=refresh,
                     )
                     if not cells:
                         log.info("nothing due", source=chosen.name, feed=feed.name)

@@ -75,13 +75,13 @@ create unique index if not exists warehouse_single_row on ops.warehouse ((true))
 def _raw_table_ddl(table: RawTable) -> sql.Composed:
     name = sql.Identifier("raw", table.name)
     columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(data_type))  # type: ignore[arg-type]
+        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(data_type))
         for column, data_type in table.columns().items()
     )
     additions = sql.SQL(", ").join(
         sql.SQL("add column if not exists {} {}").format(
             sql.Identifier(column),
-            sql.SQL(data_type),  # type: ignore[arg-type]
+            sql.SQL(data_type),
         )
         for column, data_type in table.columns().items()
     )
@@ -115,7 +115,9 @@ def initialise(
         with connection.transaction():
             connection.execute("set local client_min_messages = warning")
             # one initialisation at a time: `create … if not exists` itself can collide
-            connection.execute("select pg_advisory_xact_lock(hashtext('korean_market_warehouse.init'))")
+            connection.execute(
+                "select pg_advisory_xact_lock(hashtext('korean_market_warehouse.init'))"
+            )
             for schema in SCHEMAS:
                 connection.execute(
                     sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))

@@ -199,7 +199,12 @@ class Collection:
         for name in names:
             if (endpoint, name) not in self._warned:
                 self._warned.add((endpoint, name))
-                log.warning("unknown field kept in _extra", source=self.source.name, endpoint=endpoint, field=name)
+                log.warning(
+                    "unknown field kept in _extra",
+                    source=self.source.name,
+                    endpoint=endpoint,
+                    field=name,
+                )
 
 
 class Attempt:
@@ -342,7 +347,7 @@ class _Batch:
         """Fresh statistics after a bulk load: without them the next build joins by scanning."""
         if self._rows >= 10_000:
             for name in self._tables:
-                self._collection.connection.execute(f'analyze raw."{name}"')  # noqa: S608 - our own catalogue's name
+                self._collection.connection.execute(f'analyze raw."{name}"')
             self._collection.connection.execute("analyze raw.fetches; analyze raw.fetch_cells")
 
 
@@ -366,8 +371,14 @@ def due_cells(
         refresh: ask again for what is done already.
     """
     today = collection.now.date()
-    days = feed.due_days(start or _window_start(collection, feed), min(end or today, today), collection.now)
-    done = set() if refresh else ledger.done_cells(collection.connection, collection.source.name, feed, days)
+    days = feed.due_days(
+        start or _window_start(collection, feed), min(end or today, today), collection.now
+    )
+    done = (
+        set()
+        if refresh
+        else ledger.done_cells(collection.connection, collection.source.name, feed, days)
+    )
     scopes = {day: (scope,) if scope else tuple(feed.scopes(collection, day)) for day in days}
     return [
         cell for day in days for cell in (Cell(day, s) for s in scopes[day]) if cell not in done

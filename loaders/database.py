@@ -95,5 +95,7 @@ def read_warehouse(connection: psycopg.Connection) -> Warehouse:
     except psycopg.errors.UndefinedTable:
         row = None
     if row is None:
-        raise DatabaseError("this database is not set up: run `make up` (or `python -m loaders init`)")
+        raise DatabaseError(
+            "this database is not set up: run `make up` (or `python -m loaders init`)"
+        )
     return Warehouse(is_sample=row[0] == "SAMPLE", sample_now=row[1])

@@ -66,7 +66,7 @@ def append(tables: Mapping[str, Sequence[pa.Table]]) -> str:
     """
 
     def resource(name: str, chunks: Sequence[pa.Table]) -> Iterator[pa.Table]:
-        @dlt.resource(
+        @dlt.resource(  # type: ignore[untyped-decorator]
             name=name,
             write_disposition="append",
             file_format="parquet",
@@ -98,5 +98,7 @@ def append(tables: Mapping[str, Sequence[pa.Table]]) -> str:
             if job.job_file_info.table_name in tables and job.job_file_info.file_format != "parquet"
         }
         if slow:
-            raise DatabaseError(f"dlt did not use ADBC for {', '.join(sorted(slow))}; run `make setup`")
+            raise DatabaseError(
+                f"dlt did not use ADBC for {', '.join(sorted(slow))}; run `make setup`"
+            )
         return str(info.loads_ids[-1])

@@ -5,6 +5,7 @@ Retry-After; requests-ratelimiter keeps the published rate, retries included.
 """
 
 from collections.abc import Callable, Mapping
+from urllib.parse import urlparse
 
 import requests
 from dlt.sources.helpers.requests import Client
@@ -58,12 +59,15 @@ class VendorClient:
             session.mount("http://", self._adapter)
             session.mount("https://", self._adapter)
         try:
-            return session.get(url, params=dict(params), headers=dict(headers))
+            response: requests.Response = session.get(
+                url, params=dict(params), headers=dict(headers)
+            )
         except requests.RequestException as error:
-            host = requests.utils.urlparse(url).netloc
+            host = urlparse(url).netloc
             raise RequestFailedError(
                 f"no answer from {host}: {type(error).__name__}; check the network and the *_BASE_URL variable"
             ) from None
+        return response
 
     def close(self) -> None:
         """Stop the rate limiter's thread and close connections."""

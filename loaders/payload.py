@@ -43,9 +43,7 @@ def parse_json(body: bytes) -> Any:
     if text.lstrip()[:1] == "<":
         raise AnswerRejectedError(f"the answer is a web page, not JSON: {text.strip()[:80]!r}")
     try:
-        parsed = json.loads(
-            text, parse_int=str, parse_float=str, parse_constant=_refuse_constant
-        )
+        parsed = json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except RecursionError:
         raise AnswerRejectedError("the answer is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -162,7 +160,10 @@ def file_to_table(table: RawTable, rows: pa.Table) -> tuple[pa.Table, list[str]]
     ]
     extras = rows.select(unknown).to_pylist() if unknown else [None] * rows.num_rows
     columns["_extra"] = pa.array(
-        [None if extra is None else _as_jsonb(json.loads(json.dumps(extra, default=str))) for extra in extras],
+        [
+            None if extra is None else _as_jsonb(json.loads(json.dumps(extra, default=str)))
+            for extra in extras
+        ],
         pa.binary(),
     )
     return pa.table(columns), unknown

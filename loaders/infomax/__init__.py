@@ -55,7 +55,9 @@ def _message(parsed: Any) -> str:
 def _records(parsed: Any) -> Sequence[Any]:
     """Records of the envelope `{"success": true, "results": [...]}`; the vendor's errors come with HTTP 200."""
     if not isinstance(parsed, dict) or "success" not in parsed:
-        raise AnswerRejectedError("infomax: the answer is not the vendor's envelope (success, results)")
+        raise AnswerRejectedError(
+            "infomax: the answer is not the vendor's envelope (success, results)"
+        )
     if parsed["success"] is not True:
         message = _message(parsed)
         if "access_denied" in message:
@@ -200,7 +202,10 @@ def _listed_codes(collection: Collection, day: date) -> list[str]:
     if "listed" not in cache:
         cache["listed"] = collection.connection.execute(
             LISTED_ON,
-            {"excluded": list(NOT_IN_STOCK_BARS), "excluded_labels": ["EF", "EN", "EW", "ETF", "ETN", "ELW"]},
+            {
+                "excluded": list(NOT_IN_STOCK_BARS),
+                "excluded_labels": ["EF", "EN", "EW", "ETF", "ETN", "ELW"],
+            },
         ).fetchall()
     on_day = _yyyymmdd(day)
     return sorted(
@@ -284,8 +289,10 @@ def _collect_history(collection: Collection, cells: Sequence[Cell]) -> Iterator[
 
 
 def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
-    """`stock/investor`: fourteen types of one stock over up to 60 sessions. The filter stays empty: the label of the
-    pension type in answers differs from the documented one."""
+    """`stock/investor`: fourteen types of one stock over up to 60 days.
+
+    The filter stays empty: the label of the pension type in answers differs from the documented one.
+    """
     return _collect_by_stock(
         collection, cells, "stock/investor", timedelta(days=INVESTOR_SESSIONS_PER_REQUEST)
     )

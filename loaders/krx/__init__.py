@@ -18,7 +18,9 @@ from loaders.feeds import Cell, Feed, Outcome, Source, Status
 MARKET_PREFIXES = {"KOSPI": "stk", "KOSDAQ": "ksq", "KONEX": "knx"}
 OPEN_API_SINCE = date(2010, 1, 4)
 KONEX_SINCE = date(2013, 7, 1)
-HOW_TO_GET = "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 services"
+HOW_TO_GET = (
+    "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 services"
+)
 
 
 class KrxOpenApiSettings(SourceSettings):
@@ -43,7 +45,9 @@ def _check_status(status: int, body: bytes) -> None:
         detail = "this service was not applied for" if b"API Call" in body else "the key is refused"
         raise SourceStoppedError(f"HTTP 401: {detail}; {HOW_TO_GET}")
     if status == 429:
-        raise SourceStoppedError("HTTP 429: the 10,000 calls of the day are used up; run again tomorrow")
+        raise SourceStoppedError(
+            "HTTP 429: the 10,000 calls of the day are used up; run again tomorrow"
+        )
 
 
 def _markets(_collection: Collection, day: date) -> list[str]:

@@ -57,7 +57,9 @@ def _read_file(collection: Collection, name: str) -> bytes:
     collection.check_sample(is_sample=False)
     folder = PROJECT_ROOT / base
     if not folder.is_dir():
-        raise RequestFailedError(f"MARCAP_BASE_URL={base} is no folder; give an https address or a folder")
+        raise RequestFailedError(
+            f"MARCAP_BASE_URL={base} is no folder; give an https address or a folder"
+        )
     path: Path = folder / name
     if not path.is_file():
         raise _FileMissingError
@@ -80,9 +82,7 @@ def _session_answer(
     return answer
 
 
-def _collect_year(
-    collection: Collection, name: str, cells: Sequence[Cell]
-) -> Iterator[Outcome]:
+def _collect_year(collection: Collection, name: str, cells: Sequence[Cell]) -> Iterator[Outcome]:
     try:
         content = _read_file(collection, name)
         fetched_at = datetime.now(calendar.KST)
@@ -110,7 +110,9 @@ def _collect_year(
             yield Outcome(cells=[cell], answers=[answer])
     missing = [cell for cell in cells if cell.day not in in_file]
     if missing:
-        answer = collection.new_answer(ENDPOINT, {"file": name, "until": str(max(in_file, default=""))})
+        answer = collection.new_answer(
+            ENDPOINT, {"file": name, "until": str(max(in_file, default=""))}
+        )
         yield Outcome(cells=missing, answers=[answer], status=Status.NOT_PUBLISHED)
     # a day with prices that our calendar calls closed: one of the two is wrong, and somebody must look
     for day in sorted(in_file):

@@ -1,6 +1,7 @@
 """The HTTP face of the simulator: vendors under their own prefixes, and faults that can be planted.
 
-`POST /_faults` plants one, `DELETE /_faults` clears them, `GET /_requests` counts what was asked, `GET /_health` says what this is.
+`POST /_faults` plants one, `DELETE /_faults` clears them, `GET /_requests` counts what was asked,
+`GET /_health` says what this is.
 Every answer carries the header `X-Sample-Data`.
 """
 
@@ -22,8 +23,8 @@ from sandbox.simulator.vendors import infomax, krx_open_api
 class Fault:
     """A misbehaviour for the next requests whose path contains `path`.
 
-    `kind` is quota, access_limit, 429, 500, timeout, truncate, html, empty, commas, dash, rename, extra or drop_rows; `field` names the
-    field that rename and dash change.
+    `kind` is quota, access_limit, 429, 500, timeout, truncate, html, empty, commas, dash, rename, extra or
+    drop_rows; `field` names the field that rename and dash change.
     """
 
     path: str
@@ -86,12 +87,16 @@ def create_app(seed: int, now: datetime, row_cap: int = 1000) -> FastAPI:
         if fault.kind == "timeout":
             time.sleep(fault.seconds)
         whole_answers = {
-            "quota": lambda: _json({"success": False, "message": {"errmsg": "일별 사용량 제한 초과"}}),
+            "quota": lambda: _json(
+                {"success": False, "message": {"errmsg": "일별 사용량 제한 초과"}}
+            ),
             "access_limit": lambda: _json({"success": False, "message": "access_limit"}),
             "429": lambda: Response("Too Many Requests", 429, headers={"Retry-After": "0"}),
             "500": lambda: Response("Internal Server Error", 500),
             "truncate": lambda: Response(whole[: len(whole) // 2], media_type="application/json"),
-            "html": lambda: Response("<html><body>점검 중입니다</body></html>", media_type="text/html"),
+            "html": lambda: Response(
+                "<html><body>점검 중입니다</body></html>", media_type="text/html"
+            ),
         }
         if fault.kind in whole_answers:
             return whole_answers[fault.kind]()
@@ -106,7 +111,9 @@ def create_app(seed: int, now: datetime, row_cap: int = 1000) -> FastAPI:
 
     @app.get("/_health")
     def health() -> Response:
-        return _json({"simulator": "sample data, an invented market", "seed": seed, "now": now.isoformat()})
+        return _json(
+            {"simulator": "sample data, an invented market", "seed": seed, "now": now.isoformat()}
+        )
 
     @app.get("/_requests")
     def requests() -> Response:

@@ -32,7 +32,7 @@ def tick(price: int) -> int:
 def to_tick(price: float) -> int:
     """The nearest price on the tick table, at least one won."""
     size = tick(int(price))
-    return max(int(round(price / size)) * size, size)
+    return max(round(price / size) * size, size)
 
 
 def limits(base: int, ratio: float) -> tuple[int, int]:
@@ -219,7 +219,7 @@ class Market:
                 continue
             price_factor, share_factor = stock.actions.get(day, (1.0, 1.0))
             base = to_tick(close * price_factor) if price_factor != 1 else close
-            shares = int(round(shares * share_factor))
+            shares = round(shares * share_factor)
             # drawn on every day, so that an event moves no other day's numbers
             moves = random.normal(0.0004, 0.019, size=4)
             turnover = random.lognormal(-5.6, 0.7)
@@ -256,7 +256,12 @@ class Market:
 
         bought = LEAF_WEIGHTS * random.lognormal(0, 0.5, size=len(LEAVES))
         sold = LEAF_WEIGHTS * random.lognormal(0, 0.5, size=len(LEAVES))
-        columns = (split(volume, bought), split(volume, sold), split(value, bought), split(value, sold))
+        columns = (
+            split(volume, bought),
+            split(volume, sold),
+            split(value, bought),
+            split(value, sold),
+        )
         return {leaf: tuple(column[n] for column in columns) for n, leaf in enumerate(LEAVES)}  # type: ignore[misc]
 
 
@@ -277,4 +282,3 @@ def parse_day(text: str | None) -> date | None:
         return date.fromisoformat(f"{text[:4]}-{text[4:6]}-{text[6:8]}") if text else None
     except ValueError:
         return None
-

@@ -79,7 +79,9 @@ def running_simulator(
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError("the vendor simulator ended before it was ready; its message is above")
+            raise RuntimeError(
+                "the vendor simulator ended before it was ready; its message is above"
+            )
         base_url = json.loads(line)["base_url"]
         _wait_for(f"{base_url}/_health")
         yield Simulator(base_url, environment(base_url))

@@ -1,8 +1,12 @@
 {#  Two facts of the same grain hold the same keys. Arguments: other (both have stock_code and time).  #}
 {% test same_keys(model, other) %}
 
+with tested as (
+    select * from {{ model }}
+)
+
 select tested.stock_code, tested.time
-from {{ model }} as tested
+from tested
 left join {{ other }} as compared
     on tested.stock_code = compared.stock_code and tested.time = compared.time
 where compared.stock_code is null

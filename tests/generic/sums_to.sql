@@ -1,4 +1,7 @@
-{#  A column adds up to a total in every group. Arguments: column, group_by (list), total, tolerance (absolute, default 0).  #}
+{#
+    A column adds up to a total in every group.
+    Arguments: column, group_by (list), total, tolerance (absolute, default 0).
+#}
 {% test sums_to(model, column, group_by, total, tolerance=0) %}
 
 select

@@ -116,7 +116,28 @@ first_list_days as (
     from list_days
     group by source, scope
 ),
+
+first_own_days as (
+    select
+        source,
+        scope,
+        stock_code,
+        min(list_date) as next_own_date
+    from numbered
+    group by source, scope, stock_code
+),
 {% endif %}
+
+next_fetches as (
+    select
+        source,
+        scope,
+        collection_date,
+        max(fetch_id) as fetch_id,
+        max(fetched_at) as fetched_at
+    from cells
+    group by source, scope, collection_date
+),
 
 present as (
     select
@@ -163,11 +184,7 @@ present as (
     from stored
     left join first_list_days
         on stored.source = first_list_days.source and stored.scope = first_list_days.scope
-    left join (
-        select source, scope, stock_code, min(list_date) as next_own_date
-        from numbered
-        group by source, scope, stock_code
-    ) as first_own_days
+    left join first_own_days
         on
             stored.source = first_own_days.source
             and stored.scope = first_own_days.scope
@@ -191,11 +208,7 @@ vanished as (
         next_fetches.fetched_at,
         true as is_new
     from present
-    inner join (
-        select source, scope, collection_date, max(fetch_id) as fetch_id, max(fetched_at) as fetched_at
-        from cells
-        group by source, scope, collection_date
-    ) as next_fetches
+    inner join next_fetches
         on
             present.source = next_fetches.source
             and present.scope = next_fetches.scope
@@ -208,13 +221,17 @@ vanished as (
 states as (
     select
         source, scope, list_date, stock_code,
-        {% for attribute in attributes %}{{ attribute }}, {% endfor %}
+        {% for attribute in attributes %}
+        {{ attribute }},
+        {% endfor %}
         is_listed, fetch_id, row_number, fetched_at, is_new
     from present
     union all
     select
         source, scope, list_date, stock_code,
-        {% for attribute in attributes %}{{ attribute }}, {% endfor %}
+        {% for attribute in attributes %}
+        {{ attribute }},
+        {% endfor %}
         is_listed, fetch_id, row_number, fetched_at, is_new
     from vanished
 ),

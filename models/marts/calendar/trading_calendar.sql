@@ -38,8 +38,10 @@ judged as (
         coalesce(exceptions.opens_at, trading_hours.opens_at) as opens_at,
         coalesce(exceptions.closes_at, trading_hours.closes_at) as closes_at,
         -- a weekday, or a Saturday while there were Saturday sessions, has regular hours; a closure takes them away
-        trading_hours.valid_from is not null
-        and exceptions.exception_kind is distinct from 'CLOSED' as is_session
+        (
+            trading_hours.valid_from is not null
+            and coalesce(exceptions.exception_kind, '-') <> 'CLOSED'
+        ) as is_session
     from days
     left join exceptions on days.date = exceptions.exception_date
     left join trading_hours

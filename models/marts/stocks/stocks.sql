@@ -173,7 +173,8 @@ judged as (
     select
         merged.*,
         case
-            when merged.delisting_date is not null and merged.delisting_date > coalesce(merged.listing_date, '-infinity')
+            when
+                merged.delisting_date > coalesce(merged.listing_date, '-infinity')
                 then false
             when merged.is_listed is not null then merged.is_listed
             when listed_markets.market is not null then false

@@ -58,7 +58,9 @@ def _base_info(stock: Stock, text: str) -> Record:
     }
 
 
-def answer(market: Market, api: str, params: dict[str, str], now: datetime) -> dict[str, Any] | None:
+def answer(
+    market: Market, api: str, params: dict[str, str], now: datetime
+) -> dict[str, Any] | None:
     """Records of one market and day, or None for an unknown service; empty on a holiday and before 08:00 of the next day."""
     prefix, _, family = api.removesuffix(".json").partition("_")
     if prefix not in MARKETS or family not in FAMILIES:
