@@ -14,9 +14,6 @@ from sandbox.errors import SandboxError
 
 REAL_DATABASE = "warehouse"
 SAMPLE_DATABASE = "demo"
-SAMPLE_SEED = 20260102
-# the clock of the sample market stands still here, so that the demo gives the same rows on any day
-SAMPLE_OPTIONS = ("--sample-now", "2026-10-08T20:30:00+09:00", "--sample-seed", str(SAMPLE_SEED))
 
 
 def names_own_server() -> bool:
@@ -88,6 +85,13 @@ def run(command: list[str], environment: dict[str, str]) -> None:
         raise SandboxError("")
 
 
+def _sample_options() -> tuple[str, ...]:
+    """Mark a database as sample data, with the clock and the seed of the simulator's market."""
+    from sandbox.simulator.server import NOW, SEED  # noqa: PLC0415  only the sample database needs it
+
+    return ("--sample-now", NOW, "--sample-seed", str(SEED))
+
+
 def prepare_database(server: EmbeddedServer, name: str) -> None:
     """Create a database of the embedded server where it is missing, and complete what it must hold.
 
@@ -99,7 +103,7 @@ def prepare_database(server: EmbeddedServer, name: str) -> None:
             f"{name!r} is no name for a database: use lower-case letters, digits and _"
         )
     server.ensure_database(name)
-    initialise(server.environment(name), *(SAMPLE_OPTIONS if name == SAMPLE_DATABASE else ()))
+    initialise(server.environment(name), *(_sample_options() if name == SAMPLE_DATABASE else ()))
 
 
 def bring_up() -> None:
