@@ -153,6 +153,12 @@ class Collection:
             self.reject(answer, response.content, response.headers.get("Content-Type"))
         return answer
 
+    def failure(self, endpoint: str, cells: Sequence[Cell], error: str) -> Outcome:
+        """Cells that failed before anything could be asked."""
+        answer = self.new_answer(endpoint, {})
+        answer.error = error
+        return Outcome(cells=cells, answers=[answer], status=Status.FAILED, error=error)
+
     def reject(self, answer: Answer, payload: bytes, content_type: str | None = None) -> None:
         """Keep an answer whole that could not be parsed; `answer.error` says why."""
         self.rejected.append(ledger.RejectedPayload(answer, content_type, payload))
@@ -379,7 +385,13 @@ def due_cells(
         if refresh
         else ledger.done_cells(collection.connection, collection.source.name, feed, days)
     )
-    scopes = {day: (scope,) if scope else tuple(feed.scopes(collection, day)) for day in days}
+    if feed.takes_stock_codes and scope:
+        scopes: dict[date, Sequence[str]] = dict.fromkeys(days, (scope,))
+    else:
+        scopes = {
+            day: [name for name in feed.scopes(collection, day) if scope in (None, name)]
+            for day in days
+        }
     return [
         cell for day in days for cell in (Cell(day, s) for s in scopes[day]) if cell not in done
     ]

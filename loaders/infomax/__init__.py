@@ -19,9 +19,6 @@ from loaders.config import SourceSettings
 from loaders.errors import AnswerRejectedError, SourceStoppedError
 from loaders.feeds import Answer, Cadence, Cell, Feed, Outcome, Source, Status
 
-ROW_CAP = 1000
-"""Rows after which the vendor cuts an answer without saying so; no paging parameter works."""
-
 MASTER_TYPES = ("ST", "MF", "RT", "SC", "IF", "DR", "FS", "EF", "EN")
 """Security types of the master: stocks and stock-like, ETF, ETN. ELW and warrants are left out."""
 
@@ -45,6 +42,8 @@ class InfomaxSettings(SourceSettings):
     token: SecretStr | None = Field(default=None, json_schema_extra={"secret": True})
     base_url: str = "https://infomaxy.einfomax.co.kr"
     requests_per_minute: float = 60
+    row_cap: int = 1000
+    """Rows after which the vendor cuts an answer without saying so; no paging parameter works."""
 
 
 def _message(parsed: Any) -> str:
@@ -108,9 +107,15 @@ def _ask(attempt: Attempt, collection: Collection, endpoint: str, **params: str)
     return answer
 
 
-def _fail_if_cut(answer: Answer) -> None:
-    if answer.row_count >= ROW_CAP:
-        answer.error = f"the answer has {answer.row_count} rows and may be cut at {ROW_CAP}"
+def _is_cut(collection: Collection, answer: Answer) -> bool:
+    settings = collection.settings
+    assert isinstance(settings, InfomaxSettings)
+    return answer.row_count >= settings.row_cap
+
+
+def _fail_if_cut(collection: Collection, answer: Answer) -> None:
+    if _is_cut(collection, answer):
+        answer.error = f"the answer has {answer.row_count} rows and may have been cut by the vendor"
 
 
 def _yyyymmdd(day: date) -> str:
@@ -136,9 +141,9 @@ def _collect_master(collection: Collection, cells: Sequence[Cell]) -> Iterator[O
         while pending and not attempt.is_stopped:
             security_type, prefix = pending.popleft()
             answer = _ask(attempt, collection, "stock/code", type=security_type, code=prefix)
-            if answer.row_count >= ROW_CAP:
+            if _is_cut(collection, answer):
                 if len(prefix) == 6:
-                    _fail_if_cut(answer)
+                    _fail_if_cut(collection, answer)
                 else:
                     pending.extend((security_type, part) for part in _parts(prefix))
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
@@ -166,7 +171,7 @@ def _collect_delisted(collection: Collection, cells: Sequence[Cell]) -> Iterator
             startDate=f"{cell.scope}0101",
             endDate=min(f"{cell.scope}1231", _yyyymmdd(cell.day)),
         )
-        _fail_if_cut(answer)
+        _fail_if_cut(collection, answer)
         yield attempt.outcome()
 
 
@@ -221,17 +226,22 @@ def _collect_market_day(collection: Collection, cells: Sequence[Cell]) -> Iterat
     """`stock/info`: every stock listed on a day, many codes in one call."""
     for cell in cells:
         codes = _listed_codes(collection, cell.day)
+        if not codes:
+            yield collection.failure(
+                "stock/info",
+                cells,
+                "no list of stocks to ask for; collect it first: make load SOURCE=infomax DATASET=stocks",
+            )
+            return
         attempt = collection.attempt([cell])
         for start in range(0, len(codes), CODES_PER_REQUEST):
             chunk = codes[start : start + CODES_PER_REQUEST]
             answer = _ask(
                 attempt, collection, "stock/info", code=",".join(chunk), date=_yyyymmdd(cell.day)
             )
-            _fail_if_cut(answer)
+            _fail_if_cut(collection, answer)
             if attempt.is_stopped:
                 break
-        if not codes:
-            continue  # the master could not be collected; its own failure says so
         outcome = attempt.outcome(when_empty=Status.NOT_PUBLISHED)
         if outcome.status is Status.SUCCESS and attempt.row_count < COMPLETE_ENOUGH * len(codes):
             outcome.status = Status.PARTIAL
@@ -271,7 +281,7 @@ def _collect_by_stock(
             startDate=_yyyymmdd(group[0].day),
             endDate=_yyyymmdd(group[-1].day),
         )
-        _fail_if_cut(answer)
+        _fail_if_cut(collection, answer)
         came = set(answer.table["date"].to_pylist()) if answer.table else set()
         statuses = {
             cell: Status.NOT_PUBLISHED if cell.day == collection.now.date() else Status.EMPTY

@@ -1,0 +1,184 @@
+"""Wrong commands and misbehaving vendors: one clear line, the right exit code, and what was loaded stays."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.simulator.server import Simulator, running_simulator
+from tests.conftest import Database
+
+DAY = ("--source", "krx", "--dataset", "ohlcv_daily", "--from", "2026-05-06", "--to", "2026-05-06")
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[..., Database]) -> Database:
+    return new_database(sample=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--source", "bloomberg"), 2, "unknown source 'bloomberg'"),
+        (("--dataset", "tweets"), 2, "unknown dataset 'tweets'"),
+        (("--from", "2026-05-06", "--to", "2026-05-01"), 2, "exchange them"),
+        (("--from", "06/05/2026"), 2, "write YYYY-MM-DD"),
+        (("--source", "krx"), 1, "KRX_OPENAPI_KEY is not set"),
+    ],
+)
+def test_a_wrong_command_says_what_to_do(
+    database: Database, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    run = database.loaders("load", *arguments)
+    assert run.returncode == code
+    assert words in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_database_that_is_down_says_where_it_was_looked_for(database: Database) -> None:
+    run = database.loaders("load", PGPORT="1")
+    assert run.returncode == 1
+    assert "cannot reach PostgreSQL at 127.0.0.1:1" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_wrong_token_stops_the_source_and_is_not_repeated_anywhere(
+    database: Database, simulator: Simulator
+) -> None:
+    run = database.loaders(
+        *("load", *DAY), **simulator.environment | {"KRX_OPENAPI_KEY": "wrong-secret"}
+    )
+    assert run.returncode == 1
+    assert "the key is refused" in run.stderr
+    assert "wrong-secret" not in run.stderr
+    kept = database.rows("select fetches::text from raw.fetches as fetches")
+    assert not any("wrong-secret" in str(row) for row in kept)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "html"}, "web page, not JSON"),
+        ({"kind": "truncate"}, "not complete JSON"),
+        ({"kind": "rename", "field": "TDD_CLSPRC"}, "required field TDD_CLSPRC is missing"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_kept_whole(
+    database: Database, simulator: Simulator, fault: dict[str, str], words: str
+) -> None:
+    before = database.rows("select count(*) from raw.krx__stk_bydd_trd")
+    simulator.plant_fault(path="stk_bydd_trd", times=1, **fault)
+    run = database.loaders("load", *DAY, "--scope", "KOSPI", "--refresh", **simulator.environment)
+    assert run.returncode == 1, "one cell was asked for and it failed"
+    assert words in run.stderr
+    newest = database.rows(
+        "select reason, length(payload) from raw.rejected_payloads order by fetch_id desc limit 1"
+    )
+    assert words in str(newest[0][0])
+    assert int(str(newest[0][1])) > 0
+    assert database.rows("select count(*) from raw.krx__stk_bydd_trd") == before
+
+
+@pytest.mark.parametrize("kind", ["429", "500"])
+def test_a_hiccup_is_retried(database: Database, simulator: Simulator, kind: str) -> None:
+    simulator.plant_fault(path="stk_bydd_trd", kind=kind, times=1)
+    run = database.loaders(
+        "load", *DAY, "--scope", "KOSPI", "--refresh", "--strict", **simulator.environment
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_quota_inside_http_200_stops_infomax_alone(
+    database: Database, simulator: Simulator
+) -> None:
+    simulator.plant_fault(path="/infomax/", kind="quota", times=1)
+    run = database.loaders(
+        "load", "--dataset", "stocks", "--from", "2026-10-07", **simulator.environment
+    )
+    assert run.returncode == 0, run.stderr
+    assert "daily quota is used up" in run.stderr
+    assert database.rows("select count(*) > 0 from raw.krx__stk_isu_base_info") == [(True,)]
+
+
+def test_an_empty_answer_of_a_session_is_not_yet_published(
+    database: Database, simulator: Simulator
+) -> None:
+    simulator.plant_fault(path="ksq_bydd_trd", kind="empty", times=1)
+    run = database.loaders("load", *DAY, "--scope", "KOSDAQ", **simulator.environment)
+    assert run.returncode == 0, run.stderr
+    status = "select distinct status from raw.fetch_cells where scope = 'KOSDAQ' and collection_date = '2026-05-06'"
+    assert database.rows(status) == [("NOT_PUBLISHED",)]
+    database.loaders("load", *DAY, "--scope", "KOSDAQ", **simulator.environment)
+    assert ("SUCCESS",) in database.rows(status)
+
+
+def test_commas_are_numbers_and_unknown_fields_are_kept(
+    database: Database, simulator: Simulator
+) -> None:
+    for kind in ("commas", "extra"):
+        simulator.plant_fault(path="knx_bydd_trd", kind=kind, times=1)
+        run = database.loaders(
+            "load", *DAY, "--scope", "KONEX", "--refresh", **simulator.environment
+        )
+        assert run.returncode == 0, run.stderr
+    assert "unknown field kept in _extra" in run.stderr
+    assert database.rows(
+        "select count(*) > 0 from raw.krx__knx_bydd_trd where _extra -> 'surprise' ->> 'nested' = 'true'"
+    ) == [(True,)]
+    assert database.rows(
+        "select count(*) > 0 from raw.krx__knx_bydd_trd where tdd_clsprc like '%,%'"
+    ) == [(True,)]
+
+
+def test_the_same_payload_again_appends_nothing(database: Database, simulator: Simulator) -> None:
+    arguments = ("load", *DAY, "--scope", "KOSPI", "--refresh")
+    database.loaders(*arguments, **simulator.environment)
+    rows = database.rows("select count(*) from raw.krx__stk_bydd_trd")
+    assert database.loaders(*arguments, **simulator.environment).returncode == 0
+    assert database.rows("select count(*) from raw.krx__stk_bydd_trd") == rows
+    newest = (
+        "select status, fetch_id < attempt_id from raw.fetch_cells order by ledger_id desc limit 1"
+    )
+    assert database.rows(newest) == [("UNCHANGED", True)]
+
+
+def test_sample_answers_never_enter_a_real_database(
+    new_database: Callable[..., Database], simulator: Simulator
+) -> None:
+    real = new_database()
+    run = real.loaders("load", *DAY, **simulator.environment)
+    assert run.returncode == 1
+    assert "this database is for real data" in run.stderr
+    assert real.rows("select count(*) from raw.krx__stk_bydd_trd") == [(0,)]
+
+
+def test_real_files_never_enter_a_sample_database(database: Database) -> None:
+    run = database.loaders(
+        "load",
+        "--source",
+        "marcap",
+        "--from",
+        "2026-05-06",
+        "--to",
+        "2026-05-06",
+        MARCAP_BASE_URL="tests",
+    )
+    assert run.returncode == 1
+    assert "holds the sample market" in run.stderr
+
+
+def test_a_list_cut_at_the_row_cap_is_asked_for_by_prefix(
+    new_database: Callable[..., Database],
+) -> None:
+    whole = new_database(sample=True)
+    with running_simulator(row_cap=20) as narrow:
+        run = whole.loaders(
+            "load",
+            "--source",
+            "infomax",
+            "--dataset",
+            "stocks",
+            INFOMAX_ROW_CAP="20",
+            **narrow.environment,
+        )
+    assert run.returncode == 0, run.stderr
+    assert whole.rows("select count(distinct code) from raw.infomax__stock_code") == [(49,)]

@@ -1,0 +1,185 @@
+"""From the simulator over HTTP through loaders and dbt to the marts, and what a second run changes."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.simulator.market import market
+from sandbox.simulator.server import SEED, Simulator
+from tests.conftest import Database
+
+DAYS = ("--from", "2026-04-20", "--to", "2026-05-20")
+MARTS = (
+    "stocks", "trading_calendar", "ohlcv_daily", "market_cap_daily", "investor_trading", "investor_trading_detail",
+    "data_collection_logs",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def warehouse(new_database: Callable[..., Database], simulator: Simulator) -> Database:
+    database = new_database(sample=True)
+    loaded = database.loaders("load", *DAYS, **simulator.environment)
+    assert loaded.returncode == 0, loaded.stderr
+    built = database.dbt("build")
+    assert built.returncode == 0, built.stdout
+    return database
+
+
+def checksums(database: Database) -> dict[str, tuple[object, ...]]:
+    return {
+        mart: database.rows(
+            f"select count(*), md5(string_agg(md5(t::text), '' order by md5(t::text))) from marts.{mart} as t"
+        )[0]
+        for mart in MARTS
+    }
+
+
+def test_a_bar_is_what_the_market_says_to_the_won(warehouse: Database) -> None:
+    rows = warehouse.rows(
+        "select time, stock_code, coalesce(open_price, 0), coalesce(high_price, 0), coalesce(low_price, 0),"
+        " close_price, base_price, volume, trading_value from marts.ohlcv_daily"
+    )
+    found = {(day, code): tuple(values) for day, code, *values in rows}
+    expected = {
+        (day, stock.code): (b.open, b.high, b.low, b.close, b.base, b.volume, b.value)
+        for stock in market(SEED).stocks
+        for day, b in stock.bars.items()
+        if "2026-04-20" <= str(day) <= "2026-05-20"
+    }
+    assert found == expected
+
+
+def test_a_split_leaves_raw_prices_alone_and_shows_in_the_base_price(warehouse: Database) -> None:
+    rows = warehouse.rows(
+        "select bars.time::text, bars.open_price, bars.volume, bars.close_price, bars.base_price, caps.shares_outstanding"
+        " from marts.ohlcv_daily as bars inner join marts.market_cap_daily as caps using (time, stock_code)"
+        " where stock_code = '990010' and time between '2026-04-29' and '2026-04-30' order by time"
+    )
+    suspended, reopened = rows
+    assert suspended[1] is None
+    assert suspended[2] == 0
+    assert reopened[4] == pytest.approx(int(str(suspended[3])) / 50, rel=0.001)
+    assert int(str(reopened[5])) == 50 * int(str(suspended[5]))
+
+
+def test_flows_of_five_types_add_up_and_pension_is_outside_institution(warehouse: Database) -> None:
+    stock = market(SEED).by_code("990020")
+    assert stock is not None
+    day = next(day for day in stock.flows if str(day) == "2026-05-06")
+    leaves = stock.flows[day]
+    rows = warehouse.rows(
+        "select investor_type, buy_volume, sell_volume, buy_value from marts.investor_trading"
+        f" where stock_code = '990020' and time = '{day}'"
+    )
+    found = {name: (bought, sold) for name, bought, sold, _ in rows}
+    institutions = ("금융투자", "보험", "투신", "사모", "은행", "기타금융")
+    assert found == {
+        "PENSION": leaves["연기금 등"][:2],
+        "INSTITUTION": tuple(sum(leaves[name][side] for name in institutions) for side in (0, 1)),
+        "FOREIGN": tuple(leaves["외국인"][side] + leaves["기타외국인"][side] for side in (0, 1)),
+        "RETAIL": leaves["개인"][:2],
+        "OTHER": leaves["기타법인"][:2],
+    }
+    # thousand won at the vendor: each of the vendor's rows may lose up to one thousand
+    for name, _, _, value in rows:
+        true_value = {"RETAIL": leaves["개인"][2], "OTHER": leaves["기타법인"][2]}.get(str(name))
+        if true_value is not None:
+            assert 0 <= true_value - int(str(value)) < 1000
+
+
+def test_konex_comes_from_the_exchange_because_the_vendor_lacks_it(warehouse: Database) -> None:
+    rows = warehouse.rows(
+        "select source, count(*) from marts.ohlcv_daily as bars inner join marts.stocks using (stock_code)"
+        " where market = 'KONEX' group by source"
+    )
+    assert [source for source, _ in rows] == ["krx"]
+
+
+def test_a_stock_that_changes_its_market_is_one_active_stock(warehouse: Database) -> None:
+    rows = warehouse.rows("select market, is_active from marts.stocks where stock_code = '991010'")
+    assert rows == [("KOSPI", True)]
+
+
+def test_a_delisted_name_stays_in_the_master_with_its_day(warehouse: Database) -> None:
+    rows = warehouse.rows(
+        "select is_active, delisting_date::text from marts.stocks where stock_code = '991050'"
+    )
+    assert rows == [(False, "2026-07-20")]
+
+
+def test_every_test_of_the_run_stands_in_the_quality_mart(warehouse: Database) -> None:
+    (counts,) = warehouse.rows(
+        "select count(*), count(*) filter (where details ->> 'status' = 'pass') from marts.data_quality_checks"
+    )
+    assert counts[0] == counts[1]
+    assert int(str(counts[0])) >= 25
+
+
+def test_a_second_load_and_build_change_nothing(warehouse: Database, simulator: Simulator) -> None:
+    before, fetches = checksums(warehouse), warehouse.rows("select count(*) from raw.fetches")
+    assert warehouse.loaders("load", *DAYS, **simulator.environment).returncode == 0
+    assert warehouse.dbt("build").returncode == 0
+    assert warehouse.rows("select count(*) from raw.fetches") == fetches
+    assert checksums(warehouse) == before
+
+
+def test_an_incremental_build_equals_a_full_one(
+    new_database: Callable[..., Database], simulator: Simulator, warehouse: Database
+) -> None:
+    stepwise = new_database(sample=True)
+    # out of order on purpose: the stock master must be right whatever day came last
+    for days in (
+        ("2026-05-08", "2026-05-20"),
+        ("2026-04-20", "2026-04-30"),
+        ("2026-05-01", "2026-05-07"),
+    ):
+        assert (
+            stepwise.loaders(
+                "load", "--from", days[0], "--to", days[1], **simulator.environment
+            ).returncode
+            == 0
+        )
+        assert stepwise.dbt("build").returncode == 0
+    timeless = {
+        "ohlcv_daily": "time, stock_code, open_price, close_price, base_price, volume, source",
+        "market_cap_daily": "time, stock_code, market_cap, shares_outstanding",
+        "investor_trading": "time, stock_code, investor_type, buy_volume, sell_value",
+    }
+    for mart, columns in timeless.items():
+        query = f"select {columns} from marts.{mart} order by 1, 2, 3"
+        assert stepwise.rows(query) == warehouse.rows(query), mart
+    versions = (
+        "select source, stock_code, list_date, is_listed, vendor_market, stock_name"
+        " from intermediate.int_stocks__versioned where source = 'krx' order by 1, 2, 3"
+    )
+    assert stepwise.rows(versions) == warehouse.rows(versions)
+
+
+def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
+    warehouse: Database, simulator: Simulator
+) -> None:
+    simulator.plant_fault(path="stock/info", kind="dash", field="close_price", times=1)
+    loaded = warehouse.loaders(
+        "load", "--source", "infomax", "--dataset", "ohlcv_daily", "--from", "2026-05-19", "--to", "2026-05-19",
+        "--refresh", **simulator.environment,
+    )  # fmt: skip
+    assert loaded.returncode == 0, loaded.stderr
+    assert warehouse.dbt("build").returncode == 0
+    rules = warehouse.rows(
+        "select distinct rule_id from quality.rejected_rows where trade_date = '2026-05-19'"
+    )
+    assert rules == [("VALUE_MISSING",)]
+    # the exchange's own row takes the place of the vendor's broken one
+    assert warehouse.rows(
+        "select distinct source from marts.ohlcv_daily where time = '2026-05-19'"
+    ) == [("krx",)]
+    again = warehouse.loaders(
+        "load", "--source", "infomax", "--dataset", "ohlcv_daily", "--from", "2026-05-19", "--to", "2026-05-19",
+        "--refresh", **simulator.environment,
+    )  # fmt: skip
+    assert again.returncode == 0
+    assert warehouse.dbt("build").returncode == 0
+    assert warehouse.rows("select count(*) from quality.rejected_rows") == [(0,)]
+    assert ("infomax",) in warehouse.rows(
+        "select distinct source from marts.ohlcv_daily where time = '2026-05-19'"
+    )
