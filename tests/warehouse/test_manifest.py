@@ -1,0 +1,111 @@
+"""Documentation and layering rules, read from dbt's own manifest; needs no database."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYER_PREFIX = {"staging": "stg_", "intermediate": "int_"}
+HANGUL = re.compile(r"[가-힣]")
+
+
+@cache
+def manifest() -> dict[str, Any]:
+    target = ROOT / "build" / "dbt" / "manifest"
+    subprocess.run(
+        [
+            Path(sys.executable).parent / "dbt",
+            "parse",
+            "--target-path",
+            target,
+            "--log-path",
+            target,
+        ],
+        cwd=ROOT,
+        env=os.environ
+        | {"DBT_PROFILES_DIR": "profiles", "PGHOST": "127.0.0.1", "PGUSER": "nobody"},
+        check=True,
+        capture_output=True,
+    )
+    parsed: dict[str, Any] = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    return parsed
+
+
+def models(layer: str) -> list[dict[str, Any]]:
+    return [
+        node
+        for node in manifest()["nodes"].values()
+        if node["resource_type"] == "model" and node["fqn"][1] == layer
+    ]
+
+
+def test_every_mart_has_description_grain_owner_contract_and_key() -> None:
+    for mart in models("marts"):
+        meta = mart["config"]["meta"]
+        is_view = mart["config"]["materialized"] == "view"
+        has_key = is_view or any(c["type"] == "primary_key" for c in mart["constraints"])
+        assert mart["description"], mart["name"]
+        assert {"grain", "owner"} <= meta.keys(), mart["name"]
+        assert mart["config"]["contract"]["enforced"], mart["name"]
+        assert has_key, mart["name"]
+
+
+def test_every_column_of_a_mart_is_described_in_both_languages() -> None:
+    for mart in models("marts"):
+        for column in mart["columns"].values():
+            where = f"{mart['name']}.{column['name']}"
+            assert column["data_type"], where
+            assert HANGUL.match(column["description"]), f"{where}: begins with the Korean term"
+            assert re.search(r"\([A-Za-z ]+", column["description"]), (
+                f"{where}: then the English one"
+            )
+            assert {"name_ko", "name_en"} <= column["config"]["meta"].keys(), where
+
+
+def test_money_and_counts_carry_their_unit() -> None:
+    for mart in models("marts"):
+        for column in mart["columns"].values():
+            if re.search(r"(_price|_value|market_cap)$", column["name"]):
+                assert column["config"]["meta"].get("unit") == "KRW", column["name"]
+            if re.search(r"(volume|_shares|shares_outstanding)$", column["name"]):
+                assert column["config"]["meta"].get("unit") == "shares", column["name"]
+
+
+def test_every_raw_column_is_described() -> None:
+    for source in manifest()["sources"].values():
+        assert source["description"], source["name"]
+        for column in source["columns"].values():
+            assert column["description"], f"{source['name']}.{column['name']}"
+
+
+@pytest.mark.parametrize("layer", ["intermediate", "marts", "quality"])
+def test_only_staging_reads_sources(layer: str) -> None:
+    for model in models(layer):
+        assert not [id_ for id_ in model["depends_on"]["nodes"] if id_.startswith("source.")], (
+            model["name"]
+        )
+
+
+def test_a_staging_model_reads_one_raw_table() -> None:
+    for model in models("staging"):
+        assert (
+            len([id_ for id_ in model["depends_on"]["nodes"] if id_.startswith("source.")]) == 1
+        ), model["name"]
+
+
+@pytest.mark.parametrize("layer", ["staging", "intermediate"])
+def test_names_follow_their_layer(layer: str) -> None:
+    for model in models(layer):
+        assert re.fullmatch(LAYER_PREFIX[layer] + r"[a-z]+(_[a-z]+)*__[a-z_]+", model["name"])
+
+
+def test_every_vendor_table_has_a_staging_model() -> None:
+    read = {id_ for model in models("staging") for id_ in model["depends_on"]["nodes"]}
+    assert set(manifest()["sources"]) - read == set()
