@@ -46,7 +46,7 @@ test: lint ## everything that CI runs: lint, types, dbt build and tests, pytest
 	@$(BIN)/python -m pytest
 
 lint: setup types ## ruff, sqlfluff, import-linter and types
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint --disable-progress-bar $(SQL)
+	@$(BIN)/lint-imports --no-cache >/dev/null && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint --disable-progress-bar $(SQL)
 
 fix: setup ## what ruff and sqlfluff can correct themselves
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format . ; $(BIN)/sqlfluff fix --disable-progress-bar $(SQL)

@@ -2,7 +2,7 @@ with
 
 daily_prices as (
     select * from {{ ref('int_daily_prices__unioned') }}
-    where cardinality(broken_rules) > 0
+    where broken_rules <> ''
 ),
 
 flows as (
@@ -30,7 +30,7 @@ unioned as (
         trade_date,
         vendor_investor as item,
         -- a good leaf of a stock and day that is held back for another leaf
-        case when cardinality(broken_rules) > 0 then broken_rules else array['HELD_WITH_ITS_GROUP'] end as broken_rules,
+        coalesce(nullif(broken_rules, ''), 'HELD_WITH_ITS_GROUP') as broken_rules,
         fetch_id,
         row_number,
         fetched_at
@@ -60,7 +60,7 @@ final as (
         unioned.row_number,
         unioned.fetched_at
     from unioned
-    cross join lateral unnest(unioned.broken_rules) as broken (rule_id)
+    cross join lateral unnest(string_to_array(unioned.broken_rules, ',')) as broken (rule_id)
     left join rules on broken.rule_id = rules.rule_id and unioned.dataset = rules.dataset
 )
 

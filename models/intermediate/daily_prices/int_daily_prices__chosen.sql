@@ -25,7 +25,7 @@ ranked as (
         ) as choice
     from daily_prices
     left join source_priorities on daily_prices.source = source_priorities.source
-    where cardinality(daily_prices.broken_rules) = 0
+    where daily_prices.broken_rules = ''
 ),
 
 final as (

@@ -173,7 +173,8 @@ final as (
         vendor_market_cap,
         -- a day with trades was no suspension; a day without may be either, and these sources do not say
         case when volume > 0 then false end as is_suspended,
-        broken_rules,
+        -- names of the rules that the row breaks, separated by commas; empty for a good row
+        array_to_string(broken_rules, ',') as broken_rules,
         fetch_id,
         row_number,
         first_fetched_at,

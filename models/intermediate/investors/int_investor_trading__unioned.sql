@@ -165,7 +165,7 @@ final as (
         sell_volume,
         buy_value,
         sell_value,
-        broken_row_rules || broken_group_rules as broken_rules,
+        array_to_string(broken_row_rules || broken_group_rules, ',') as broken_rules,
         max(cardinality(broken_row_rules || broken_group_rules))
             over (partition by source, stock_code, trade_date) > 0 as is_held_back,
         fetch_id,

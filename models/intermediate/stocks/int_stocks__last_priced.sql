@@ -50,7 +50,7 @@ final as (
         where
             daily_prices.source = names.source
             and daily_prices.stock_code = names.stock_code
-            and cardinality(daily_prices.broken_rules) = 0
+            and daily_prices.broken_rules = ''
         order by daily_prices.trade_date desc
         limit 1
     ) as last_bars
