@@ -46,7 +46,9 @@ test: lint ## everything that CI runs: lint, types, dbt build and tests, pytest
 	@$(BIN)/python -m pytest
 
 lint: setup types ## ruff, sqlfluff, import-linter and types
-	@$(BIN)/lint-imports --no-cache >/dev/null && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint --disable-progress-bar $(SQL)
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff lint --disable-progress-bar $(SQL)
 
 fix: setup ## what ruff and sqlfluff can correct themselves
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format . ; $(BIN)/sqlfluff fix --disable-progress-bar $(SQL)
@@ -68,8 +70,10 @@ lock: .boot/bin/uv ## requirements.lock from requirements.in
 
 # pip below a folder of its own works with and without python3-venv, and where the system's Python is managed
 .boot/bin/uv:
-	@[ -n "$(PYTHON)" ] || { echo "Python 3.11, 3.12 or 3.13 is needed, and python3 is $$(python3 -V 2>&1): install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip: install it (Debian, Ubuntu: apt install python3-pip)" >&2; exit 1; }
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11, 3.12 or 3.13 is needed, and here is $$(python3 -V 2>&1):" \
+		"install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
+		echo "$(PYTHON) has no pip: install it (Debian, Ubuntu: apt install python3-pip)" >&2; exit 1; }
 	@PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check \
 		--no-warn-script-location --target .boot uv==0.13.9
 

@@ -24,6 +24,7 @@ MASTER_TYPES = ("ST", "MF", "RT", "SC", "IF", "DR", "FS", "EF", "EN")
 
 NOT_IN_STOCK_BARS = ("EF", "EN")
 CODES_PER_REQUEST = 500
+NO_MASTER = "no list of stocks yet; collect it first: make load SOURCE=infomax DATASET=stocks"
 COMPLETE_ENOUGH = 0.9
 """Share of the asked names below which a day counts as not yet complete (18:10 was seen to give 29 %)."""
 
@@ -227,11 +228,7 @@ def _collect_market_day(collection: Collection, cells: Sequence[Cell]) -> Iterat
     for cell in cells:
         codes = _listed_codes(collection, cell.day)
         if not codes:
-            yield collection.failure(
-                "stock/info",
-                cells,
-                "no list of stocks to ask for; collect it first: make load SOURCE=infomax DATASET=stocks",
-            )
+            yield collection.failure("stock/info", cells, NO_MASTER)
             return
         attempt = collection.attempt([cell])
         for start in range(0, len(codes), CODES_PER_REQUEST):
@@ -271,6 +268,9 @@ def _collect_by_stock(
     collection: Collection, cells: Sequence[Cell], endpoint: str, longest: timedelta
 ) -> Iterator[Outcome]:
     """One stock over a range of days in one call; a day that the answer lacks is EMPTY, or not yet published."""
+    if not _listed_codes(collection, max(cells).day):
+        yield collection.failure(endpoint, cells, NO_MASTER)
+        return
     for group in _ranges(cells, longest):
         attempt = collection.attempt(group)
         answer = _ask(
