@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from loaders.contracts import RawTable
 from loaders.errors import AnswerRejectedError
@@ -179,6 +180,9 @@ def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
             raise pa.ArrowInvalid("numbers where text is expected; leading zeros may be lost")
         if pa.types.is_integer(column.type):
             raise pa.ArrowInvalid("integers where text is expected; leading zeros may be lost")
+    if pa.types.is_floating(column.type):
+        # a file written without pandas' own rules may hold NaN where it means "missing"
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     return column.cast(wanted, safe=True)
 
 

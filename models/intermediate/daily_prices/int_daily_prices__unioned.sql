@@ -146,7 +146,6 @@ checked as (
                         )
                         then 'PRICE_ORDER'
                 end,
-                case when (volume = 0) <> (trading_value = 0) then 'VALUE_WITHOUT_VOLUME' end,
                 case when has_conflicting_duplicate then 'CONFLICTING_DUPLICATE' end
             ],
             null
