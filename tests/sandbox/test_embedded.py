@@ -178,36 +178,6 @@ def test_a_full_disk_is_said_before_anything_is_written(
     assert not server.exists
 
 
-@as_root
-def test_a_disk_that_fills_up_is_recognised_at_the_next_start(scratch: Path) -> None:
-    disk = scratch / "small-disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=450m,mode=711", "tmpfs", str(disk)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if mounted.returncode != 0:
-        pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")
-    server = EmbeddedServer(disk / "state")
-    try:
-        server.start()
-        os.kill(postmaster(server), signal.SIGKILL)
-        while server.port is not None:
-            time.sleep(0.01)
-        with (disk / "filling").open("wb") as filling, pytest.raises(OSError, match="No space"):
-            while True:
-                filling.write(b"0" * 1_000_000)
-                filling.flush()
-        with pytest.raises(SandboxError, match=r"disk full: 0 MB are free .* make room"):
-            server.start()
-        (disk / "filling").unlink()
-        server.start()
-        assert ask(server, "select 1") == 1
-    finally:
-        server.stop()
-        subprocess.run(["umount", "--lazy", str(disk)], check=False)
-
-
 def test_no_programs_says_what_to_do(
     new_server: NewServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
