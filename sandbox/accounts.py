@@ -28,8 +28,8 @@ class Account:
         """Whether this process runs as that user already."""
         return self.uid == os.geteuid()
 
-    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        """Run a command as this user, without our environment: a server has no use for vendors' secrets.
+    def begin(self, command: list[str]) -> subprocess.Popen[str]:
+        """Begin a command as this user, without our environment: a server has no use for vendors' secrets.
 
         The working folder is `/`, since ours may be closed to that user.
 
@@ -39,7 +39,7 @@ class Account:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
         if "LD_LIBRARY_PATH" in os.environ:
             environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-        return subprocess.run(  # noqa: S603  the commands are our own
+        return subprocess.Popen(  # noqa: S603  the commands are our own
             command,
             user=None if self.is_me else self.uid,
             group=None if self.is_me else self.gid,
@@ -47,10 +47,20 @@ class Account:
             cwd="/",
             env=environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
+
+    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command as `begin` does, to its end.
+
+        Raises:
+            PermissionError: the user may not run that program.
+        """
+        with self.begin(command) as process:
+            output, errors = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
     def can_enter(self, folder: Path) -> bool:
         """Whether this user can reach a folder: the kernel decides, so that access lists count too."""

@@ -28,6 +28,7 @@ USER = "warehouse"
 # below the range from which the system takes ports for outgoing connections, so that a recorded port stays free
 PORTS = range(20000, 32000)
 SPACE_FOR_NEW_SERVER_MB = 400
+SPACE_TO_START_MB = 16
 LOG_LIMIT_BYTES = 20_000_000
 START_SECONDS = 600  # replaying the log after a hard stop can take minutes
 STOP_SECONDS = 120
@@ -284,6 +285,8 @@ class EmbeddedServer:
     def _start(self, binaries: Binaries, account: Account, port: int, *, durable: bool) -> None:
         if not is_free(port):
             raise self._port_taken(port)
+        if self._free_bytes() < SPACE_TO_START_MB * MEGABYTE:
+            raise self._disk_full()  # there may not even be room for the log to say so
         configuration = _configuration(port, durable=durable, free_bytes=self._free_bytes())
         self._write("data/sandbox.conf", configuration, account)
         self._forget_reused_process_id()
@@ -298,16 +301,32 @@ class EmbeddedServer:
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             already_said = self.log.stat().st_size if self.log.exists() else 0
-            if account.run(command).returncode == 0:
+            with account.begin(command) as starting:
+                while starting.poll() is None:
+                    time.sleep(0.02)
+                    if "PANIC:" in self._said_since(already_said):
+                        self._end_crash_loop()
+            if starting.returncode == 0:
                 return
-            with self.log.open("rb") as log:
-                log.seek(already_said)
-                said = log.read().decode("utf-8", "replace")
+            said = self._said_since(already_said)
             # after a hard stop of the server alone its last workers take a moment to notice
             lingering = "still in use" in said or "lock file" in said
             if not lingering or time.monotonic() > deadline:
                 raise self._explain(said, port)
             time.sleep(0.5)
+
+    def _said_since(self, position: int) -> str:
+        """What the log holds from a position on."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as log:
+            log.seek(position)
+            return log.read().decode("utf-8", "replace")
+
+    def _end_crash_loop(self) -> None:
+        """Stop a server that dies while it recovers: on a full disk it would try again for ever."""
+        if pid := self._process():
+            os.kill(pid, signal.SIGQUIT)
 
     def _forget_reused_process_id(self) -> None:
         """Remove the pid file of a server that is gone when its number now belongs to another program.

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import time
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -22,6 +22,14 @@ NewServer = Callable[[], EmbeddedServer]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become another user")
 
 
+@pytest.fixture(scope="module")
+def server(scratch: Path) -> Iterator[EmbeddedServer]:
+    """One server for the tests that leave it as they found it: a folder of files takes a second to make and to remove."""
+    server = EmbeddedServer(scratch / "server-shared")
+    yield server
+    server.stop()
+
+
 def postmaster(server: EmbeddedServer) -> int:
     return int((server.data / "postmaster.pid").read_text().splitlines()[0])
 
@@ -33,8 +41,7 @@ def ask(server: EmbeddedServer, query: str) -> object:
     return row[0]
 
 
-def test_a_second_start_changes_nothing(new_server: NewServer) -> None:
-    server = new_server()
+def test_a_second_start_changes_nothing(server: EmbeddedServer) -> None:
     port = server.start(durable=False)
     process, configured = postmaster(server), (server.data / "sandbox.conf").stat().st_mtime_ns
     begun = time.monotonic()
@@ -44,8 +51,10 @@ def test_a_second_start_changes_nothing(new_server: NewServer) -> None:
     assert (server.data / "sandbox.conf").stat().st_mtime_ns == configured
 
 
-def test_two_servers_live_side_by_side_and_share_no_password(new_server: NewServer) -> None:
-    one, other = new_server(), new_server()
+def test_two_servers_live_side_by_side_and_share_no_password(
+    server: EmbeddedServer, new_server: NewServer
+) -> None:
+    one, other = server, new_server()
     assert one.start(durable=False) != other.start(durable=False)
     assert one.password != other.password
     assert ask(one, "select 1") == ask(other, "select 1") == 1
@@ -55,14 +64,15 @@ def test_two_servers_live_side_by_side_and_share_no_password(new_server: NewServ
         )  # fmt: skip
 
 
-def test_a_busy_port_in_a_copied_env_does_not_stop_a_new_server(new_server: NewServer) -> None:
-    one, other = new_server(), new_server()
+def test_a_busy_port_in_a_copied_env_does_not_stop_a_new_server(
+    server: EmbeddedServer, new_server: NewServer
+) -> None:
+    one, other = server, new_server()
     port = one.start(durable=False)
     assert other.start(port, durable=False) != port
 
 
-def test_the_server_is_closed_to_everybody_else(new_server: NewServer) -> None:
-    server = new_server()
+def test_the_server_is_closed_to_everybody_else(server: EmbeddedServer) -> None:
     server.start(durable=False)
     assert ask(server, "show listen_addresses") == "127.0.0.1"
     assert ask(server, "show unix_socket_directories") == ""
@@ -75,8 +85,7 @@ def test_the_server_is_closed_to_everybody_else(new_server: NewServer) -> None:
     assert secret not in server.log.read_bytes()
 
 
-def test_hangul_sorts_in_dictionary_order_and_days_are_korean(new_server: NewServer) -> None:
-    server = new_server()
+def test_hangul_sorts_in_dictionary_order_and_days_are_korean(server: EmbeddedServer) -> None:
     server.start(durable=False)
     names = "select string_agg(name, ' ' order by name) from (values ('하나'), ('가나'), ('나라')) as v (name)"
     assert ask(server, names) == "가나 나라 하나"
@@ -101,9 +110,8 @@ def test_committed_work_survives_a_hard_stop(new_server: NewServer) -> None:
 
 
 def test_a_pid_file_whose_number_now_belongs_to_another_program_is_no_server(
-    new_server: NewServer,
+    server: EmbeddedServer,
 ) -> None:
-    server = new_server()
     server.start(durable=False)
     pid_file = server.data / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
@@ -123,8 +131,7 @@ def test_a_pid_file_whose_number_now_belongs_to_another_program_is_no_server(
             stranger.kill()
 
 
-def test_a_taken_port_is_named_with_a_way_out(new_server: NewServer) -> None:
-    server = new_server()
+def test_a_taken_port_is_named_with_a_way_out(server: EmbeddedServer) -> None:
     port = server.start(durable=False)
     server.stop()
     with socket.create_server(("127.0.0.1", port)):
@@ -140,8 +147,7 @@ def test_a_taken_port_is_named_with_a_way_out(new_server: NewServer) -> None:
     assert server.start(durable=False) == port
 
 
-def test_data_of_another_major_version_are_left_alone(new_server: NewServer) -> None:
-    server = new_server()
+def test_data_of_another_major_version_are_left_alone(server: EmbeddedServer) -> None:
     server.start(durable=False)
     server.stop()
     version = server.data / "PG_VERSION"
@@ -176,6 +182,41 @@ def test_a_full_disk_is_said_before_anything_is_written(
     with pytest.raises(SandboxError, match=r"disk full: 4 MB are free .* needs 400 MB"):
         server.start(durable=False)
     assert not server.exists
+
+
+@as_root
+def test_a_disk_that_fills_up_is_recognised_at_the_next_start(scratch: Path) -> None:
+    disk = scratch / "small-disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=450m,mode=711", "tmpfs", str(disk)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if mounted.returncode != 0:
+        pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")
+    server = EmbeddedServer(disk / "state")
+    try:
+        server.start()
+        os.kill(postmaster(server), signal.SIGKILL)
+        while server.port is not None:
+            time.sleep(0.01)
+        with (disk / "filling").open("wb") as filling, pytest.raises(OSError, match="No space"):
+            while True:
+                filling.write(b"0" * 1_000_000)
+                filling.flush()
+        with pytest.raises(SandboxError, match=r"disk full: 0 MB are free .* make room"):
+            server.start()
+        # a disk can fill up between our look and the server's: it must not recover and crash for ever
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(embedded, "SPACE_TO_START_MB", 0)
+            with pytest.raises(SandboxError, match="disk full"):
+                server.start()
+        (disk / "filling").unlink()
+        server.start()
+        assert ask(server, "select 1") == 1
+    finally:
+        server.stop()
+        subprocess.run(["umount", "--lazy", str(disk)], check=False)
 
 
 def test_no_programs_says_what_to_do(
