@@ -35,6 +35,20 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#
+    For a table that grows with the ledger itself (strategy append): what lies above its newest row, up to the run's mark,
+    so that it is never ahead of the tables built beside it. The column is the ledger's number in the table too, and indexed.
+    Example: where true … and_new_in_ledger('ledger_id')
+#}
+{% macro and_new_in_ledger(column) -%}
+    {%- if is_writing_run() -%}
+        and {{ column }} <= {{ ledger_range().to }}
+        {%- if is_incremental() %} and {{ column }} > {{
+            run_query('select coalesce(max(' ~ column ~ '), 0) from ' ~ this).rows[0][0] | int
+        }}{% endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro get_incremental_swap_days_sql(arg_dict) -%}
     {%- set days = days_to_rebuild() -%}
     {%- if days %}

@@ -1,23 +1,48 @@
 {#
-    Lets a test on a large fact say `where: __recent__` (with meta.day_column on the model): it then looks at the last
-    `test_window_days` days up to the newest row, so that the cost of a daily build does not grow with history. Everything is
-    tested with --full-refresh and with --vars 'test_window_days: all'.
+    Lets a test on a large fact say `where: __recent__` (with meta.day_column on the model). It then looks at the last
+    `test_window_days` days up to the newest row and at every day that this run has rebuilt, so that the cost of a daily build
+    does not grow with history and a back-filled year is tested all the same. Everything is tested after a full build
+    of the model, with --full-refresh and with --vars 'test_window_days: all'.
 #}
 {% macro get_where_subquery(relation) -%}
     {%- set where = config.get('where', '') -%}
     {%- if where == '__recent__' -%}
-        {%- set node = graph.nodes.get(model.attached_node) or {} -%}
-        {%- set day_column = node.get('config', {}).get('meta', {}).get('day_column', 'time') -%}
-        {%- if flags.FULL_REFRESH or var('test_window_days') | string == 'all' -%}
-            {%- set where = '' -%}
-        {%- else -%}
-            {%- set where = day_column ~ " > (select max(" ~ day_column ~ ") from " ~ relation ~ ") - "
-                ~ var('test_window_days') -%}
-        {%- endif -%}
+        {%- set where = recent_days(relation) if execute else '' -%}
     {%- endif -%}
     {%- if where -%}
         (select * from {{ relation }} where {{ where }}) as dbt_subquery
     {%- else -%}
         {{ relation }}
     {%- endif -%}
+{%- endmacro %}
+
+{#  The condition behind __recent__, or '' for everything. Days are constants: with a subquery the planner would expect
+    a third of the table.  #}
+{% macro recent_days(relation) -%}
+    {%- set tested = graph.nodes.get(model.attached_node) or {} -%}
+    {%- set day_column = tested.get('config', {}).get('meta', {}).get('day_column', 'time') -%}
+    {%- if flags.FULL_REFRESH or var('test_window_days') | string == 'all' or not load_relation(relation) -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set newest = run_query("select to_char(max(" ~ day_column ~ ")::date - " ~ var('test_window_days')
+        ~ ", 'YYYY-MM-DD') from " ~ relation).rows[0][0] -%}
+    {%- set built = days_built_in_this_run(model.attached_node) -%}
+    {%- if newest is none or built is none -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set older = built | select('le', newest) | list -%}
+    {{ return(day_column ~ " > date '" ~ newest ~ "'"
+        ~ (" or " ~ day_column ~ " in (" ~ days_as_sql_list(older) ~ ")" if older else "")) }}
+{%- endmacro %}
+
+{#  Days of a model that this run has rebuilt, as texts: none when it built everything, an empty list when nothing  #}
+{% macro days_built_in_this_run(model_id) -%}
+    {%- if not is_writing_run() -%}{{ return([]) }}{%- endif -%}
+    {%- set rows = run_query(
+        "select array_to_string(rebuilt_days, ',') from ops.build_progress where model = '" ~ model_id
+        ~ "' and invocation_id = '" ~ invocation_id ~ "'"
+    ).rows -%}
+    {%- if not rows -%}{{ return([]) }}{%- endif -%}
+    {%- if rows[0][0] is none -%}{{ return(none) }}{%- endif -%}
+    {{ return(rows[0][0].split(',') | reject('equalto', '') | list) }}
 {%- endmacro %}

@@ -1,18 +1,20 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    indexes=[{'columns': ['collection_date']}, {'columns': ['data_type', 'status']}],
+    indexes=[
+        {'columns': ['collection_date']},
+        {'columns': ['data_type', 'status']},
+        {'columns': ['ledger_id']},
+    ],
 ) }}
 
 with
 
--- the ledger only grows, and its numbers follow the order of commits: what is new lies above the newest one here
+-- the ledger only grows, and an attempt is written whole: what is new is taken in once and never touched again
 fetch_cells as (
     select * from {{ ref('stg_ledger__fetch_cells') }}
     where true
-    {% if is_incremental() %}
-        and ledger_id > (select coalesce(max(this.ledger_id), 0) from {{ this }} as this)
-    {% endif %}
+    {{ and_new_in_ledger('ledger_id') }}
 ),
 
 fetches as (

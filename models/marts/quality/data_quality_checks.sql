@@ -13,15 +13,16 @@ final as (
         check_date,
         check_type::varchar(30) as check_type,
         coalesce(issue_count, 0)::bigint as issue_count,
-        jsonb_build_object(
+        jsonb_strip_nulls(jsonb_build_object(
             'test', test_name,
             'column', column_name,
             'status', status,
             'severity', severity,
             'message', message,
             'tags', tags,
+            'query', failing_query,
             'run', invocation_id
-        ) as details,
+        )) as details,
         created_at
     from test_results
 )

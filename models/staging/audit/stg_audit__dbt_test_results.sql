@@ -18,6 +18,7 @@ final as (
         issue_count,
         message,
         tags,
+        failing_query,
         check_date,
         created_at
     from source_rows

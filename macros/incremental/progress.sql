@@ -1,0 +1,106 @@
+{#
+    Which days a model still has to take in.
+
+    The ledger raw.fetch_cells numbers its rows in the order of commits. A run fixes its high-water mark when it starts
+    (begin_run); every table remembers in ops.build_progress, in its own transaction, up to which mark it has consumed
+    (record_progress). What lies between the two are the days to make again. A kill at any moment leaves table and
+    progress in agreement, and a mart built alone is never ahead of the model that it reads.
+
+    A model takes part by
+        config(materialized='incremental', incremental_strategy='swap_days',
+               meta={'day_column': 'time', 'datasets': ['ohlcv_daily']})
+    and by filtering its input with and_in_days_to_rebuild('trade_date').
+#}
+
+{#
+    Ids of the tables that a node is made of, through any number of views. Tables made of seeds alone do not count:
+    they do not follow the ledger.
+#}
+{% macro parents_with_progress(node) -%}
+    {%- set found = [] -%}
+    {%- for id in node.depends_on.nodes if id.startswith('model.') -%}
+        {%- set parent = graph.nodes[id] -%}
+        {%- if parent.config.materialized not in ['incremental', 'table'] -%}
+            {%- do found.extend(parents_with_progress(parent)) -%}
+        {%- elif follows_ledger(parent) -%}
+            {%- do found.append(id) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found | unique | list) }}
+{%- endmacro %}
+
+{#  true when a node is made of anything that was collected  #}
+{% macro follows_ledger(node) -%}
+    {%- for id in node.depends_on.nodes -%}
+        {%- if id.startswith('source.') or (id.startswith('model.') and follows_ledger(graph.nodes[id])) -%}
+            {{ return(true) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{#
+    The part of the ledger that the model at hand has to take in, as numbers: above `after`, up to `to`. `to` is the run's
+    mark, or less where a parent is behind. Numbers and not subqueries, so that the planner knows how little that is.
+#}
+{% macro ledger_range() -%}
+    {%- set query -%}
+        select
+            coalesce((select ledger_id from ops.build_progress where model = '{{ model.unique_id }}'), 0),
+            least(
+                coalesce(
+                    (select ledger_id from ops.build_runs where invocation_id = '{{ invocation_id }}'),
+                    -- dbt compile and dbt show do not register
+                    (select coalesce(max(ledger_id), 0) from raw.fetch_cells)
+                )
+                {%- for parent in parents_with_progress(model) %},
+                coalesce((select ledger_id from ops.build_progress where model = '{{ parent }}'), 0)
+                {%- endfor %}
+            )
+    {%- endset -%}
+    {%- set row = run_query(query).rows[0] -%}
+    {{ return({'after': row[0] | int, 'to': row[1] | int}) }}
+{%- endmacro %}
+
+{#  Days to rebuild as a list of texts, or none when everything is to be built  #}
+{% macro days_to_rebuild() -%}
+    {%- if not execute or not is_incremental() -%}{{ return(none) }}{%- endif -%}
+    {%- set range = ledger_range() -%}
+    {%- set query -%}
+        select to_char(collection_date, 'YYYY-MM-DD')
+        from raw.fetch_cells
+        where ledger_id > {{ range.after }}
+            and ledger_id <= {{ range.to }}
+            and dataset in ('{{ model.config.meta.datasets | join("', '") }}')
+            and status in ('SUCCESS', 'UNCHANGED')
+        group by collection_date
+        order by collection_date
+    {%- endset -%}
+    {{ return(run_query(query).columns[0].values() | list) }}
+{%- endmacro %}
+
+{#
+    post-hook, in the model's own transaction. `rebuilt_days` is null when everything was built: tests on a window read it
+    (get_where_subquery), so that what was built is what is tested.
+#}
+{% macro record_progress() -%}
+    {%- if execute and model.config.materialized in ['incremental', 'table'] and follows_ledger(model) -%}
+        {%- set days = none -%}
+        {%- if is_incremental() -%}
+            {%- set days = days_to_rebuild() if model.config.meta.get('datasets') else [] -%}
+        {%- endif -%}
+        insert into ops.build_progress (model, ledger_id, invocation_id, completed_at, rebuilt_days)
+        values (
+            '{{ model.unique_id }}',
+            {{ ledger_range().to }},
+            '{{ invocation_id }}',
+            clock_timestamp(),
+            {{ 'null' if days is none else "'{" ~ days | join(',') ~ "}'" }}::date[]
+        )
+        on conflict (model) do update set
+            ledger_id = excluded.ledger_id,
+            invocation_id = excluded.invocation_id,
+            completed_at = excluded.completed_at,
+            rebuilt_days = excluded.rebuilt_days
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,96 @@
+{#
+    One writing run at a time, and the mark up to which it reads the ledger.
+
+    Two runs at once would build the same tables under the same temporary names. dbt opens and closes a connection for
+    every node, so neither a lock nor a look at the age of connections tells whether a run is alive. A run therefore
+    registers in ops.build_runs; a registered one counts as alive while connections of dbt keep showing up beside it.
+    A run that was killed leaves its row open and no connection: the next one closes the row and goes on.
+#}
+
+{#  Commands that build or test; docs, compile, show and list look on and neither register nor refuse  #}
+{% macro is_writing_run() -%}
+    {{ return(execute and flags.WHICH in ['build', 'run', 'seed', 'snapshot', 'test']) }}
+{%- endmacro %}
+
+{#  on-run-start  #}
+{% macro begin_run() -%}
+    {%- if is_writing_run() -%}
+        {%- if not run_query("select to_regclass('raw.fetch_cells') is not null").rows[0][0] -%}
+            {{ exceptions.raise_compiler_error(
+                'database ' ~ target.dbname ~ ' is not set up: run `make up`, or `python -m loaders init`'
+            ) }}
+        {%- endif -%}
+        {%- do run_query(create_run_tables()) -%}
+        {%- do run_query(create_audit_table()) -%}
+        {%- do run_query(register_run()) -%}
+        {%- set blocker = run_query(blocking_run()).rows -%}
+        {%- if blocker -%}
+            {{ exceptions.raise_compiler_error(
+                'another dbt run works on database ' ~ target.dbname ~ ' since ' ~ blocker[0][0]
+                ~ ': wait for it to end and start again'
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#  on-run-end  #}
+{% macro end_run() -%}
+    {%- if is_writing_run() -%}
+        update ops.build_runs set ended_at = clock_timestamp(), outcome = 'ENDED' where invocation_id = '{{ invocation_id }}'
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro create_run_tables() -%}
+    create table if not exists ops.build_runs (
+        invocation_id text primary key,
+        ledger_id bigint not null,
+        started_at timestamptz not null
+    );
+    alter table ops.build_runs
+        add column if not exists ended_at timestamptz,
+        add column if not exists outcome text;
+    create table if not exists ops.build_progress (
+        model text primary key,
+        ledger_id bigint not null,
+        invocation_id text not null,
+        completed_at timestamptz not null
+    );
+    alter table ops.build_progress add column if not exists rebuilt_days date[]
+{%- endmacro %}
+
+{#
+    Registers this run unless another one is alive. The lock lets two starts in the same instant take turns. Ten looks
+    in a second: between two nodes a live run may have no connection, and one that has just closed lingers for a moment.
+#}
+{% macro register_run() -%}
+    do $register$
+    declare
+        sightings integer := 0;
+    begin
+        lock table ops.build_runs in share row exclusive mode;
+        if exists (select from ops.build_runs where ended_at is null) then
+            for look in 1..10 loop
+                perform pg_stat_clear_snapshot(), pg_sleep(0.1);
+                sightings := sightings + (
+                    select count(*) from pg_stat_activity
+                    where datname = current_database() and application_name = 'dbt' and pid <> pg_backend_pid()
+                    limit 1
+                )::integer::boolean::integer;
+            end loop;
+        end if;
+        if sightings < 3 then
+            update ops.build_runs set ended_at = clock_timestamp(), outcome = 'INTERRUPTED' where ended_at is null;
+            insert into ops.build_runs (invocation_id, ledger_id, started_at)
+            select '{{ invocation_id }}', coalesce(max(ledger_id), 0), clock_timestamp() from raw.fetch_cells;
+        end if;
+    end
+    $register$
+{%- endmacro %}
+
+{#  The run that kept this one from registering; no row when it is registered  #}
+{% macro blocking_run() -%}
+    select to_char(max(started_at), 'YYYY-MM-DD HH24:MI:SS TZ')
+    from ops.build_runs
+    where ended_at is null
+    having not bool_or(invocation_id = '{{ invocation_id }}')
+{%- endmacro %}
