@@ -1,32 +1,52 @@
 """Two runs at once, and the back-fill of one name by range."""
 
+import subprocess
+import sys
 from collections.abc import Callable
-
-import psycopg
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from sandbox.simulator.server import Simulator
-from tests.conftest import Database
+from tests.conftest import ROOT, Database
 
 
-def test_a_second_build_refuses_while_one_runs(new_database: Callable[..., Database]) -> None:
+def test_of_two_builds_started_at_once_one_refuses_and_the_other_is_undisturbed(
+    new_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    # an empty database, without any source, builds too: every raw table is there
     database = new_database()
-    e = database.environment
-    other = psycopg.connect(
-        host=e["PGHOST"], port=e["PGPORT"], user=e["PGUSER"], password=e["PGPASSWORD"],
-        dbname=e["PGDATABASE"], application_name="dbt",
-    )  # fmt: skip
-    with other:
-        refused = database.dbt("build")
-        assert refused.returncode != 0
-        assert "another dbt run" in refused.stdout
-        assert "wait for it to end" in refused.stdout
-        assert database.rows(
-            "select count(*) from information_schema.tables where table_schema = 'marts'"
-        ) == [(0,)]
-    other.close()
-    # and an empty database, without any source, builds: every raw table is there
-    built = database.dbt("build")
-    assert built.returncode == 0, built.stdout
+
+    def dbt(*arguments: str) -> subprocess.CompletedProcess[str]:
+        places = ("--target-path", tmp_path / "-".join(arguments), "--log-path", tmp_path)
+        return subprocess.run(
+            [Path(sys.executable).parent / "dbt", *arguments, *places], cwd=ROOT,
+            env=database.process_environment() | {"DBT_PROFILES_DIR": "profiles"},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor() as pool:
+        onlooker = pool.submit(dbt, "docs", "generate")
+        first, second = sorted(
+            pool.map(dbt, ("build", "build"), ("--no-use-colors", "--use-colors")),
+            key=lambda done: done.returncode,
+        )
+        assert onlooker.result().returncode == 0, onlooker.result().stdout
+    assert first.returncode == 0, first.stdout
+    assert second.returncode != 0
+    assert "another dbt run works on database" in second.stdout
+    assert "wait for it to end" in second.stdout
+    assert database.rows("select outcome from ops.build_runs") == [("ENDED",)]
+
+
+def test_dbt_on_a_database_that_was_never_set_up_says_what_to_do(
+    new_database: Callable[..., Database],
+) -> None:
+    database = new_database()
+    with database.connect() as connection:
+        connection.execute("drop schema raw cascade")
+    refused = database.dbt("run")
+    assert refused.returncode != 0
+    assert "is not set up: run `make up`" in refused.stdout
 
 
 def test_one_name_is_back_filled_by_range(
