@@ -8,9 +8,9 @@ SQL := models tests/generic
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
 # uv reads the system's certificates only when told to: behind a proxy with its own authority nothing else works
-UV := UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never .boot/bin/uv --quiet
+UV = UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never .boot/bin/uv --quiet $(UV_CACHE)
 # a user without a home folder (a service, nobody) keeps uv's cache in the clone
-UV_CACHE = $(shell mkdir -p "$${XDG_CACHE_HOME:-$$HOME/.cache}/uv" 2>/dev/null || echo --cache-dir .boot/cache)
+UV_CACHE = $(shell [ -n "$$UV_CACHE_DIR" ] || mkdir -p "$${XDG_CACHE_HOME:-$$HOME/.cache}/uv" 2>/dev/null || echo --cache-dir .boot/cache)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -62,7 +62,7 @@ docs: setup ## data catalog on one page: build/catalog/index.html
 
 lock: .boot/bin/uv ## requirements.lock from requirements.in
 	@echo dbt-core-experimental-parser >.boot/excludes  # its build downloads from outside the registries; dbt runs without
-	@$(UV) pip compile $(UV_CACHE) --universal --python-version 3.11 --no-emit-index-url --no-header \
+	@$(UV) pip compile --universal --python-version 3.11 --no-emit-index-url --no-header \
 		--excludes .boot/excludes --output-file requirements.lock requirements.in
 
 .env: | .env.example
@@ -74,12 +74,12 @@ lock: .boot/bin/uv ## requirements.lock from requirements.in
 		"install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
 		echo "$(PYTHON) has no pip: install it (Debian, Ubuntu: apt install python3-pip)" >&2; exit 1; }
-	@PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check \
+	@PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1 $(PYTHON) -m pip install --quiet --disable-pip-version-check \
 		--no-warn-script-location --target .boot uv==0.13.9
 
 # --no-deps: the lock names everything; --compile-bytecode: else every dbt call pays 2 s where bytecode is not written
 .venv/.stamp: requirements.lock | .boot/bin/uv
 	@echo "setting up .venv from requirements.lock" >&2
 	@[ -x $(BIN)/python ] || $(UV) venv --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
-	@$(UV) pip install $(UV_CACHE) --no-deps --compile-bytecode --python $(BIN)/python -r requirements.lock
+	@$(UV) pip install --no-deps --compile-bytecode --python $(BIN)/python -r requirements.lock
 	@touch $@
