@@ -1,9 +1,11 @@
 """`python -m loaders`: load, plan, sources, init. `make load` calls this."""
 
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Annotated
 
+import psycopg
 import structlog
 import typer
 
@@ -64,6 +66,23 @@ def _why_skipped(source: Source, *, is_sample: bool) -> str | None:
     return None
 
 
+def _open_sources(
+    selection: Sequence[tuple[Source, list[Feed]]], connection: psycopg.Connection
+) -> Iterator[tuple[Source, list[Feed], Collection | str]]:
+    """Each selected source with its open collection, or with the reason why it is skipped."""
+    warehouse = read_warehouse(connection)
+    for source, feeds in selection:
+        reason = _why_skipped(source, is_sample=warehouse.is_sample)
+        if reason:
+            yield source, feeds, reason
+            continue
+        collection = Collection(source, source.settings(), RunSettings(), connection, warehouse)
+        try:
+            yield source, feeds, collection
+        finally:
+            collection.close()
+
+
 @app.command()
 def load(
     source: SourceOption = None,
@@ -86,39 +105,26 @@ def load(
     )
     with connect() as connection:
         initialise(connection)
-        warehouse = read_warehouse(connection)
         check_adbc()
         results: list[FeedResult] = []
         skipped = 0
-        for chosen, feeds in selection:
-            reason = _why_skipped(chosen, is_sample=warehouse.is_sample)
-            if reason:
-                log.warning("source skipped", source=chosen.name, reason=reason)
+        for chosen, feeds, opened in _open_sources(selection, connection):
+            if isinstance(opened, str):
+                log.warning("source skipped", source=chosen.name, reason=opened)
                 skipped += 1
                 continue
-            collection = Collection(chosen, chosen.settings(), RunSettings(), connection, warehouse)
-            try:
-                for feed in feeds:
-                    cells = due_cells(
-                        collection,
-                        feed,
-                        start=first,
-                        end=last,
-                        scope=scope or None,
-                        refresh=refresh,
-                    )
-                    if not cells:
-                        log.info("nothing due", source=chosen.name, feed=feed.name)
-                        continue
-                    result = collect_feed(
-                        collection, feed, cells, show_progress=sys.stderr.isatty()
-                    )
-                    results.append(result)
-                    _report(result)
-                    if result.stopped:
-                        break
-            finally:
-                collection.close()
+            for feed in feeds:
+                cells = due_cells(
+                    opened, feed, start=first, end=last, scope=scope or None, refresh=refresh
+                )
+                if not cells:
+                    log.info("nothing due", source=chosen.name, feed=feed.name)
+                    continue
+                result = collect_feed(opened, feed, cells, show_progress=sys.stderr.isatty())
+                results.append(result)
+                _report(result)
+                if result.stopped:
+                    break
     failed = sum(result.cells[Status.FAILED] + result.cells[Status.PARTIAL] for result in results)
     nothing_came = bool(results) and not any(result.collected for result in results)
     if nothing_came or skipped == len(selection):
@@ -157,26 +163,20 @@ def plan(
     selection = catalogue.select(source or None, dataset or None, scope or None)
     logs.configure()
     with connect() as connection:
-        warehouse = read_warehouse(connection)
         typer.echo(f"{'source':<10}{'feed':<18}{'due cells':>10}  {'days':<24}datasets")
-        for chosen, feeds in selection:
-            reason = _why_skipped(chosen, is_sample=warehouse.is_sample)
-            if reason:
-                typer.echo(f"{chosen.name:<10}skipped: {reason}")
+        for chosen, feeds, opened in _open_sources(selection, connection):
+            if isinstance(opened, str):
+                typer.echo(f"{chosen.name:<10}skipped: {opened}")
                 continue
-            collection = Collection(chosen, chosen.settings(), RunSettings(), connection, warehouse)
-            try:
-                for feed in feeds:
-                    cells = due_cells(
-                        collection, feed, start=first, end=last, scope=scope or None, refresh=False
-                    )
-                    days = f"{cells[0].day}..{cells[-1].day}" if cells else "-"
-                    typer.echo(
-                        f"{chosen.name:<10}{feed.name:<18}{len(cells):>10}  {days:<24}"
-                        f"{', '.join(feed.datasets)}"
-                    )
-            finally:
-                collection.close()
+            for feed in feeds:
+                cells = due_cells(
+                    opened, feed, start=first, end=last, scope=scope or None, refresh=False
+                )
+                days = f"{cells[0].day}..{cells[-1].day}" if cells else "-"
+                typer.echo(
+                    f"{chosen.name:<10}{feed.name:<18}{len(cells):>10}  {days:<24}"
+                    f"{', '.join(feed.datasets)}"
+                )
 
 
 def _schedule(feed: Feed) -> str:

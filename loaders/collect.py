@@ -71,6 +71,7 @@ class Collection:
     Attributes:
         source: the vendor.
         settings: its settings.
+        run: settings of the run.
         connection: to the warehouse, for lists of stocks that earlier feeds loaded.
         now: the time of the run in KST (the frozen clock of a sample database).
         stopped: why the vendor wants no further request, or None.
@@ -88,6 +89,7 @@ class Collection:
     ) -> None:
         self.source = source
         self.settings = settings
+        self.run = run
         self.connection = connection
         self.warehouse = warehouse
         self.now = warehouse.now()
@@ -153,9 +155,11 @@ class Collection:
             self.reject(answer, response.content, response.headers.get("Content-Type"))
         return answer
 
-    def failure(self, endpoint: str, cells: Sequence[Cell], error: str) -> Outcome:
-        """Cells that failed before anything could be asked."""
-        answer = self.new_answer(endpoint, {})
+    def failure(
+        self, endpoint: str, request: Mapping[str, Any], cells: Sequence[Cell], error: str
+    ) -> Outcome:
+        """Cells that failed without an answer that could be read."""
+        answer = self.new_answer(endpoint, request)
         answer.error = error
         return Outcome(cells=cells, answers=[answer], status=Status.FAILED, error=error)
 
@@ -285,17 +289,18 @@ class _Batch:
         self._entries: list[ledger.LedgerEntry] = []
         self._tables: dict[str, list[pa.Table]] = defaultdict(list)
         self._rows = 0
+        self._answers = 0
 
     def add(self, outcome: Outcome) -> None:
         entry = self._settle(outcome)
         self._entries.append(entry)
+        self._answers += len(outcome.answers)
         self._result.answers += len(outcome.answers)
         for cell in outcome.cells:
             self._result.cells[entry.status_of(cell)] += 1
         if outcome.error:
             self._result.errors.append(outcome.error)
-        answer_count = sum(len(entry.outcome.answers) for entry in self._entries)
-        if self._rows >= BATCH_ROWS or answer_count >= BATCH_ANSWERS:
+        if self._rows >= BATCH_ROWS or self._answers >= BATCH_ANSWERS:
             self.flush()
 
     def _settle(self, outcome: Outcome) -> ledger.LedgerEntry:
@@ -346,7 +351,8 @@ class _Batch:
             self._entries,
             self._collection.rejected,
         )
-        self._entries, self._tables, self._rows = [], defaultdict(list), 0
+        self._entries, self._tables = [], defaultdict(list)
+        self._rows = self._answers = 0
         self._collection.rejected.clear()
 
     def _analyse(self) -> None:
@@ -399,9 +405,8 @@ def due_cells(
 
 def _window_start(collection: Collection, feed: Feed) -> date:
     """Where a plain load begins to look: 20 sessions back, further after an outage, or as the user set it."""
-    since = RunSettings().collect_since
-    if since:
-        return since
+    if collection.run.collect_since:
+        return collection.run.collect_since
     today = collection.now.date()
     recent = calendar.sessions(today - timedelta(days=60), today)[-DEFAULT_WINDOW_SESSIONS:]
     latest = ledger.latest_done_day(collection.connection, collection.source.name, feed)

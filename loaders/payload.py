@@ -5,13 +5,13 @@ Values are kept as sent: a text stays text, a JSON number keeps its literal (`0.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loaders.contracts import RawTable
+from loaders.contracts import Field, RawTable
 from loaders.errors import AnswerRejectedError
 
 ARROW_TYPES = {
@@ -63,7 +63,8 @@ def _as_text(value: Any) -> str | None:
 
 
 def _as_jsonb(extra: Mapping[str, Any]) -> bytes:
-    return JSONB_VERSION + json.dumps(extra, ensure_ascii=False, sort_keys=True).encode()
+    text = json.dumps(extra, ensure_ascii=False, sort_keys=True, default=str)
+    return JSONB_VERSION + text.encode()
 
 
 def _lineage(fetch_id: int, row_count: int) -> dict[str, pa.Array]:
@@ -73,13 +74,12 @@ def _lineage(fetch_id: int, row_count: int) -> dict[str, pa.Array]:
     }
 
 
-def _require(table: RawTable, missing: Sequence[str], known: Sequence[str]) -> None:
-    if missing:
-        raise AnswerRejectedError(
-            f"{table.source} {table.endpoint}: required field {', '.join(missing)} is missing"
-            f" (the answer has {', '.join(known)}); if the vendor renamed it, add the new name to"
-            f" models/staging/{table.source}/_{table.source}__sources.yml"
-        )
+def _missing(table: RawTable, field: Field, present: Iterable[str]) -> AnswerRejectedError:
+    return AnswerRejectedError(
+        f"{table.source} {table.endpoint}: required field {field.vendor_fields[0]} is missing"
+        f" (the answer has {', '.join(present)}); if the vendor renamed it, add the new name to"
+        f" models/staging/{table.source}/_{table.source}__sources.yml"
+    )
 
 
 def records_to_table(
@@ -107,7 +107,8 @@ def records_to_table(
             lacking = next(
                 (record for record in records if not any(name in record for name in names)), None
             )
-            _require(table, [] if lacking is None else [names[0]], list(lacking or ()))
+            if lacking is not None:
+                raise _missing(table, field, lacking)
         columns[field.column] = pa.array(
             [
                 _as_text(next((record[name] for name in names if name in record), None))
@@ -116,16 +117,13 @@ def records_to_table(
             pa.string(),
         )
     known = {name for field in table.fields for name in field.vendor_fields}
-    unknown = sorted({name for record in records for name in record.keys() - known})
+    extras = [
+        {name: value for name, value in record.items() if name not in known} for record in records
+    ]
     columns["_extra"] = pa.array(
-        [
-            _as_jsonb({name: record[name] for name in record.keys() - known})
-            if unknown and record.keys() - known
-            else None
-            for record in records
-        ],
-        pa.binary(),
+        [_as_jsonb(extra) if extra else None for extra in extras], pa.binary()
     )
+    unknown = sorted({name for extra in extras for name in extra})
     return pa.table(columns | _lineage(fetch_id, len(records))), unknown
 
 
@@ -142,7 +140,7 @@ def file_to_table(table: RawTable, rows: pa.Table) -> tuple[pa.Table, list[str]]
     for field in table.fields:
         name = next((name for name in field.vendor_fields if name in rows.column_names), None)
         if name is None and field.is_required:
-            _require(table, [field.vendor_fields[0]], rows.column_names)
+            raise _missing(table, field, rows.column_names)
         wanted = ARROW_TYPES[field.data_type]
         if name is None:
             columns[field.column] = pa.nulls(rows.num_rows, wanted)
@@ -161,11 +159,7 @@ def file_to_table(table: RawTable, rows: pa.Table) -> tuple[pa.Table, list[str]]
     ]
     extras = rows.select(unknown).to_pylist() if unknown else [None] * rows.num_rows
     columns["_extra"] = pa.array(
-        [
-            None if extra is None else _as_jsonb(json.loads(json.dumps(extra, default=str)))
-            for extra in extras
-        ],
-        pa.binary(),
+        [None if extra is None else _as_jsonb(extra) for extra in extras], pa.binary()
     )
     return pa.table(columns), unknown
 

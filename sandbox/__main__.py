@@ -75,7 +75,7 @@ def psql(context: typer.Context) -> None:
     if sys.stdin.isatty():
         typer.echo(warehouse.describe(environment), err=True)
     program = find_psql(named_server=warehouse.names_own_server())
-    os.execve(program, [program, *context.args], {**os.environ, **environment})  # noqa: S606
+    os.execve(program, [program, *context.args], {**os.environ, **environment})  # noqa: S606  psql, found by us
 
 
 @app.command(context_settings=PASS_ON, add_help_option=False)
@@ -84,11 +84,11 @@ def exec(context: typer.Context) -> None:  # noqa: A001  the command's name
     warehouse.bring_up_if_down()
     command = context.args
     if warehouse.kind_of_data(warehouse.connection_environment()) != "SAMPLE":
-        os.execvp(command[0], command)  # noqa: S606
+        os.execvp(command[0], command)  # noqa: S606  the user's own command
     from sandbox import demo  # noqa: PLC0415  the simulator is needed on sample data only
 
     with demo.vendors() as environment:
-        code = subprocess.run(  # noqa: S603
+        code = subprocess.run(  # noqa: S603  the user's own command
             command, cwd=ROOT, env={**os.environ, **environment}, check=False
         ).returncode
     raise typer.Exit(code)

@@ -20,7 +20,6 @@ This is an invented market: sample data, no real prices. Where to look next:
   make help                      every command
   make use DB=warehouse          the database for real data; then: make load && make build
 """
-LIBPQ = ("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGSSLMODE")
 # the column that tells a mart's last day, in this order of preference
 DAY_COLUMNS = (
     "time",
@@ -68,7 +67,7 @@ def run() -> None:
         SandboxError: one of the steps failed.
     """
     named = setting("PGHOST")
-    for name in LIBPQ:
+    for name in warehouse.LIBPQ:
         os.environ.pop(name, None)  # the demo is always on the embedded server
     database = warehouse.SAMPLE_DATABASE
     server = warehouse.start_server()

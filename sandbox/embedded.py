@@ -161,7 +161,7 @@ class EmbeddedServer:
                 return Path(f"/proc/{pid}/cwd").readlink() == self.data.resolve()
         except OSError:
             return False
-        answer = subprocess.run(  # noqa: S603
+        answer = subprocess.run(  # noqa: S603  ps, with a number of ours
             ["/bin/ps", "-o", "command=", "-p", str(pid)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip

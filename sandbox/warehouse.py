@@ -12,6 +12,9 @@ from sandbox.clone import ROOT, record, setting
 from sandbox.embedded import USER, EmbeddedServer, state_folder
 from sandbox.errors import SandboxError
 
+LIBPQ = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE")
+"""The libpq variables that name a server and a database."""
+
 REAL_DATABASE = "warehouse"
 SAMPLE_DATABASE = "demo"
 
@@ -130,8 +133,7 @@ def connection_environment() -> dict[str, str]:
     """The libpq variables of the current database, for programs such as psql."""
     if not names_own_server():
         return clone_server().environment(current_database())
-    names = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE")
-    found = {name: setting(name) for name in names}
+    found = {name: setting(name) for name in LIBPQ}
     # libpq would take the user's name for the database's; the loaders' default is this one
     found["PGDATABASE"] = found["PGDATABASE"] or REAL_DATABASE
     return {name: value for name, value in found.items() if value}

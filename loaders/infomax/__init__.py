@@ -29,8 +29,8 @@ COMPLETE_ENOUGH = 0.9
 """Share of the asked names below which a day counts as not yet complete (18:10 was seen to give 29 %)."""
 
 HISTORY_DAYS_PER_REQUEST = 900
-INVESTOR_SESSIONS_PER_REQUEST = 60
-"""14 types a session: 840 rows, below the cap."""
+INVESTOR_DAYS_PER_REQUEST = 60
+"""At most 14 types on each: 840 rows, below the cap."""
 
 FIRST_DELISTING_YEAR = 1995
 
@@ -96,7 +96,7 @@ def _check_status(status: int, _body: bytes) -> None:
 def _ask(attempt: Attempt, collection: Collection, endpoint: str, **params: str) -> Answer:
     settings = collection.settings
     assert isinstance(settings, InfomaxSettings) and settings.token
-    answer = attempt.ask(
+    return attempt.ask(
         Question(
             endpoint=endpoint,
             path=f"api/{endpoint}",
@@ -105,7 +105,6 @@ def _ask(attempt: Attempt, collection: Collection, endpoint: str, **params: str)
             read_records=_records,
         )
     )
-    return answer
 
 
 def _is_cut(collection: Collection, answer: Answer) -> bool:
@@ -228,7 +227,7 @@ def _collect_market_day(collection: Collection, cells: Sequence[Cell]) -> Iterat
     for cell in cells:
         codes = _listed_codes(collection, cell.day)
         if not codes:
-            yield collection.failure("stock/info", cells, NO_MASTER)
+            yield collection.failure("stock/info", {}, cells, NO_MASTER)
             return
         attempt = collection.attempt([cell])
         for start in range(0, len(codes), CODES_PER_REQUEST):
@@ -269,7 +268,7 @@ def _collect_by_stock(
 ) -> Iterator[Outcome]:
     """One stock over a range of days in one call; a day that the answer lacks is EMPTY, or not yet published."""
     if not _listed_codes(collection, max(cells).day):
-        yield collection.failure(endpoint, cells, NO_MASTER)
+        yield collection.failure(endpoint, {}, cells, NO_MASTER)
         return
     for group in _ranges(cells, longest):
         attempt = collection.attempt(group)
@@ -304,7 +303,7 @@ def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterato
     The filter stays empty: the label of the pension type in answers differs from the documented one.
     """
     return _collect_by_stock(
-        collection, cells, "stock/investor", timedelta(days=INVESTOR_SESSIONS_PER_REQUEST)
+        collection, cells, "stock/investor", timedelta(days=INVESTOR_DAYS_PER_REQUEST)
     )
 
 

@@ -66,12 +66,6 @@ def _read_file(collection: Collection, name: str) -> bytes:
     return path.read_bytes()
 
 
-def _failed(collection: Collection, name: str, cells: Sequence[Cell], error: str) -> Outcome:
-    answer = collection.new_answer(ENDPOINT, {"file": name})
-    answer.error = error
-    return Outcome(cells=cells, answers=[answer], status=Status.FAILED, error=error)
-
-
 def _session_answer(
     collection: Collection, name: str, day: date, rows: pa.Table, fetched_at: datetime
 ) -> Answer:
@@ -94,10 +88,12 @@ def _collect_year(collection: Collection, name: str, cells: Sequence[Cell]) -> I
         yield Outcome(cells=cells, answers=[answer], status=Status.NOT_PUBLISHED)
         return
     except RequestFailedError as error:
-        yield _failed(collection, name, cells, str(error))
+        yield collection.failure(ENDPOINT, {"file": name}, cells, str(error))
         return
     except (AnswerRejectedError, pa.ArrowException) as error:
-        outcome = _failed(collection, name, cells, f"{name} cannot be read: {error}")
+        outcome = collection.failure(
+            ENDPOINT, {"file": name}, cells, f"{name} cannot be read: {error}"
+        )
         collection.reject(outcome.answers[0], content)
         yield outcome
         return
@@ -117,9 +113,9 @@ def _collect_year(collection: Collection, name: str, cells: Sequence[Cell]) -> I
     # a day with prices that our calendar calls closed: one of the two is wrong, and somebody must look
     for day in sorted(in_file):
         if cells[0].day <= day <= cells[-1].day and not calendar.is_session(day):
-            yield _failed(
-                collection,
-                name,
+            yield collection.failure(
+                ENDPOINT,
+                {"file": name},
                 [Cell(day, WHOLE_MARKET)],
                 f"{name} has prices on {day}, which is no session;"
                 " correct seeds/calendar/trading_calendar_exceptions.csv or report the file",

@@ -25,7 +25,7 @@ def serve(
     listener.listen(128)
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = create_app(seed, datetime.fromisoformat(now), row_cap)
-    print(json.dumps({"base_url": base_url, "environment": environment(base_url)}), flush=True)  # noqa: T201
+    print(json.dumps({"base_url": base_url, "environment": environment(base_url)}), flush=True)  # noqa: T201  the caller reads it
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -69,21 +69,20 @@ unioned as (
 compared as (
     select
         *,
-        min(fetched_at) over (partition by source, stock_code, trade_date) as first_fetched_at,
-        count(*) over (partition by source, stock_code, trade_date, fetch_id) > 1
-        and (
-            min(close_price) over (partition by source, stock_code, trade_date, fetch_id)
-            is distinct from max(close_price) over (partition by source, stock_code, trade_date, fetch_id)
-            or min(volume) over (partition by source, stock_code, trade_date, fetch_id)
-            is distinct from max(volume) over (partition by source, stock_code, trade_date, fetch_id)
-            or min(trading_value) over (partition by source, stock_code, trade_date, fetch_id)
-            is distinct from max(trading_value) over (partition by source, stock_code, trade_date, fetch_id)
+        min(fetched_at) over source_rows as first_fetched_at,
+        count(*) over answer_rows > 1 and (
+            min(close_price) over answer_rows is distinct from max(close_price) over answer_rows
+            or min(volume) over answer_rows is distinct from max(volume) over answer_rows
+            or min(trading_value) over answer_rows is distinct from max(trading_value) over answer_rows
         ) as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, trade_date
             order by is_current desc, fetch_id desc, row_number
         ) as recency
     from unioned
+    window
+        source_rows as (partition by source, stock_code, trade_date),
+        answer_rows as (partition by source, stock_code, trade_date, fetch_id)
 ),
 
 -- a scope may have been asked for twice over (whole market and one name): the newest current answer speaks

@@ -12,9 +12,12 @@
     'isin', 'stock_name', 'stock_name_en', 'vendor_market', 'board_section', 'vendor_security_type', 'stock_kind',
     'listing_date', 'listed_shares',
 ] %}
-{% set krx_relations = [
-    'stg_krx__stk_isu_base_info', 'stg_krx__ksq_isu_base_info', 'stg_krx__knx_isu_base_info'
-] %}
+{% set relations = {
+    'stg_infomax__stock_code': 'infomax',
+    'stg_krx__stk_isu_base_info': 'krx',
+    'stg_krx__ksq_isu_base_info': 'krx',
+    'stg_krx__knx_isu_base_info': 'krx',
+} %}
 
 with
 
@@ -33,48 +36,22 @@ cells as (
 ),
 
 unioned as (
+    {% for relation, source_name in relations.items() %}
     select
         cells.source,
         cells.scope,
         cells.collection_date as list_date,
         listed.stock_code,
-        listed.isin,
-        listed.stock_name,
-        null::text as stock_name_en,
-        listed.vendor_market,
-        null::text as board_section,
-        listed.vendor_security_type,
-        null::text as stock_kind,
-        listed.listing_date,
-        null::numeric as listed_shares,
-        listed.fetch_id,
-        listed.row_number,
-        cells.fetched_at
-    from cells
-    inner join {{ ref('stg_infomax__stock_code') }} as listed on cells.fetch_id = listed.fetch_id
-    where cells.source = 'infomax'
-    {% for relation in krx_relations %}
-    union all
-    select
-        cells.source,
-        cells.scope,
-        cells.collection_date as list_date,
-        listed.stock_code,
-        listed.isin,
-        listed.stock_name,
-        listed.stock_name_en,
-        listed.vendor_market,
-        listed.board_section,
-        listed.vendor_security_type,
-        listed.stock_kind,
-        listed.listing_date,
-        listed.listed_shares,
+        {% for attribute in attributes %}
+        listed.{{ attribute }},
+        {% endfor %}
         listed.fetch_id,
         listed.row_number,
         cells.fetched_at
     from cells
     inner join {{ ref(relation) }} as listed on cells.fetch_id = listed.fetch_id
-    where cells.source = 'krx'
+    where cells.source = '{{ source_name }}'
+    {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 

@@ -13,26 +13,11 @@ flows as (
     {{ and_in_days_to_rebuild('trade_date') }}
 ),
 
-summed as (
-    select
-        trade_date,
-        stock_code,
-        investor_code as investor_type,
-        source,
-        sum(buy_volume) as buy_volume,
-        sum(sell_volume) as sell_volume,
-        sum(buy_value) as buy_value,
-        sum(sell_value) as sell_value,
-        min(first_carried_at) as first_carried_at
-    from flows
-    group by trade_date, stock_code, investor_code, source
-),
-
 final as (
     select
         trade_date as time,
         stock_code::varchar(10) as stock_code,
-        investor_type::varchar(20) as investor_type,
+        investor_code::varchar(20) as investor_type,
         (buy_volume - sell_volume)::bigint as net_buy_volume,
         (buy_value - sell_value)::bigint as net_buy_value,
         buy_volume::bigint as buy_volume,
@@ -41,7 +26,7 @@ final as (
         sell_value::bigint as sell_value,
         source::varchar(20) as source,
         first_carried_at as created_at
-    from summed
+    from flows
 )
 
 select * from final
