@@ -9,14 +9,14 @@ import psycopg
 import structlog
 import typer
 
-from loaders import catalogue, logs
+from loaders import blocks, catalogue, ledger, logs
 from loaders.bootstrap import initialise
 from loaders.collect import Collection, FeedResult, collect_feed, due_cells
-from loaders.config import RunSettings
+from loaders.config import RunSettings, SourceSettings
 from loaders.database import connect, read_warehouse
 from loaders.destination import check_adbc
 from loaders.errors import LoaderError, UsageError
-from loaders.feeds import Feed, Source, Status
+from loaders.feeds import Collected, Feed, Service, Source, Status
 
 app = typer.Typer(
     help="Collect raw vendor answers into the schema raw.",
@@ -55,32 +55,58 @@ def _range(start: str | None, end: str | None) -> tuple[date | None, date | None
     return first, last
 
 
-def _why_skipped(source: Source, *, is_sample: bool) -> str | None:
-    """One line on why a source cannot take part, or None."""
-    settings = source.settings()
-    missing = settings.missing_secrets()
-    if missing:
-        return f"{', '.join(missing)} is not set; {source.how_to_get}"
-    if is_sample and settings.base_url == source.settings.model_fields["base_url"].default:
+def _why_skipped(
+    service: Service, settings: SourceSettings, connection: psycopg.Connection, *, is_sample: bool
+) -> str | None:
+    """One line on why a service cannot take part, or None."""
+    not_configured = _what_is_missing(service, settings)
+    if not_configured:
+        return f"{not_configured}; {service.how_to_get}"
+    if is_sample and settings.base_url == service.settings.model_fields["base_url"].default:
         return "this database holds the sample market and the vendor simulator does not play this source"
+    until = blocks.blocked_until(connection, settings.base_url)
+    if until:
+        return f"its host has blocked us and is left alone until {until:%Y-%m-%d %H:%M} KST"
     return None
 
 
-def _open_sources(
-    selection: Sequence[tuple[Source, list[Feed]]], connection: psycopg.Connection
+def _what_is_missing(service: Service, settings: SourceSettings) -> str | None:
+    """What the user has to set before a service can be used, or None."""
+    missing = settings.missing_secrets()
+    if missing:
+        return f"{', '.join(missing)} is not set"
+    if service.is_crawled and not settings.is_base_url_set:
+        return f"off until {settings.variable('base_url')} is set"
+    return None
+
+
+Selection = Sequence[tuple[Source, Service, list[Feed]]]
+
+
+def _open_services(
+    selection: Selection, connection: psycopg.Connection
 ) -> Iterator[tuple[Source, list[Feed], Collection | str]]:
-    """Each selected source with its open collection, or with the reason why it is skipped."""
+    """Each selected service with its open collection, or with the reason why it is skipped."""
     warehouse = read_warehouse(connection)
-    for source, feeds in selection:
-        reason = _why_skipped(source, is_sample=warehouse.is_sample)
+    for source, service, feeds in selection:
+        settings = service.settings()
+        reason = _why_skipped(service, settings, connection, is_sample=warehouse.is_sample)
         if reason:
             yield source, feeds, reason
             continue
-        collection = Collection(source, source.settings(), RunSettings(), connection, warehouse)
+        collection = Collection(
+            source, service, settings, RunSettings(), connection, warehouse, catalogue.listings()
+        )
         try:
             yield source, feeds, collection
         finally:
             collection.close()
+
+
+def _configure_logs(selection: Selection) -> None:
+    logs.configure(
+        secret for _, service, _ in selection for secret in service.settings().secret_values()
+    )
 
 
 @app.command()
@@ -100,19 +126,18 @@ def load(
     """Collect what is due and missing; with a range, back-fill it."""
     first, last = _range(start, end)
     selection = catalogue.select(source or None, dataset or None, scope or None)
-    logs.configure(
-        secret for chosen, _ in selection for secret in chosen.settings().secret_values()
-    )
+    _configure_logs(selection)
     with connect() as connection:
         initialise(connection)
         check_adbc()
         results: list[FeedResult] = []
         skipped = 0
-        for chosen, feeds, opened in _open_sources(selection, connection):
+        for chosen, feeds, opened in _open_services(selection, connection):
             if isinstance(opened, str):
                 log.warning("source skipped", source=chosen.name, reason=opened)
                 skipped += 1
                 continue
+            ledger.take_turn(connection, chosen.name, opened.service.name)
             for feed in feeds:
                 cells = due_cells(
                     opened, feed, start=first, end=last, scope=scope or None, refresh=refresh
@@ -161,41 +186,49 @@ def plan(
     """Print what is due and missing; load nothing."""
     first, last = _range(start, end)
     selection = catalogue.select(source or None, dataset or None, scope or None)
-    logs.configure()
+    _configure_logs(selection)
     with connect() as connection:
-        typer.echo(f"{'source':<10}{'feed':<18}{'due cells':>10}  {'days':<24}datasets")
-        for chosen, feeds, opened in _open_sources(selection, connection):
+        typer.echo(
+            f"{'source':<9}{'feed':<26}{'cells':>8}{'requests':>10}{'minutes':>9}  {'days':<24}datasets"
+        )
+        for chosen, feeds, opened in _open_services(selection, connection):
             if isinstance(opened, str):
-                typer.echo(f"{chosen.name:<10}skipped: {opened}")
+                typer.echo(f"{chosen.name:<9}skipped: {opened}")
                 continue
             for feed in feeds:
                 cells = due_cells(
                     opened, feed, start=first, end=last, scope=scope or None, refresh=False
                 )
                 days = f"{cells[0].day}..{cells[-1].day}" if cells else "-"
+                requests = feed.request_count(cells)
+                rate = opened.settings.requests_per_minute
+                minutes = f"{requests / rate:,.1f}" if rate else "-"
                 typer.echo(
-                    f"{chosen.name:<10}{feed.name:<18}{len(cells):>10}  {days:<24}"
+                    f"{chosen.name:<9}{feed.name:<26}{len(cells):>8,}{requests:>10,}{minutes:>9}  {days:<24}"
                     f"{', '.join(feed.datasets)}"
                 )
 
 
 def _schedule(feed: Feed) -> str:
     day = "next session" if feed.published_after_sessions else "same day"
-    return f"{feed.cadence}, {day} {feed.published_at:%H:%M} KST"
+    what = f"{feed.cadence}, latest state only" if feed.latest_only else str(feed.cadence)
+    return f"{what}, {day} {feed.published_at:%H:%M} KST"
 
 
 @app.command()
 def sources() -> None:
     """List every source with its datasets, and what is missing to use it."""
     for source in catalogue.SOURCES:
-        missing = source.settings().missing_secrets()
-        state = f"not configured: {', '.join(missing)} is missing" if missing else "ready"
-        typer.echo(f"{source.name} - {source.title}: {state}")
-        if missing:
-            typer.echo(f"    how to get it: {source.how_to_get}")
-        for feed in source.feeds:
-            only = " (only with --scope CODE)" if feed.by_request_only else ""
-            typer.echo(f"    {feed.name:<18}{', '.join(feed.datasets):<36}{_schedule(feed)}{only}")
+        typer.echo(f"{source.name} - {source.title}")
+        for service in source.services:
+            missing = _what_is_missing(service, service.settings())
+            typer.echo(f"  {service.name} - {service.title}: {missing or 'ready'}")
+            if missing:
+                typer.echo(f"    how to get it: {service.how_to_get}")
+            for feed in service.feeds:
+                only = "" if feed.collected is Collected.ALWAYS else f" ({feed.collected})"
+                datasets = ", ".join(feed.datasets)
+                typer.echo(f"    {feed.name:<26}{datasets:<36} {_schedule(feed)}{only}")
 
 
 @app.command()

@@ -61,6 +61,13 @@ create table if not exists raw.rejected_payloads (
     payload bytea not null
 );
 
+create table if not exists ops.host_blocks (
+    host text not null,
+    blocked_at timestamptz not null,
+    blocked_until timestamptz not null,
+    reason text not null
+);
+
 create table if not exists ops.warehouse (
     kind text not null check (kind in ('REAL', 'SAMPLE')),
     sample_now timestamptz,

@@ -6,7 +6,7 @@ What a source offers stands in its own folder; what its records hold stands in
 
 from loaders import infomax, krx, marcap
 from loaders.errors import UsageError
-from loaders.feeds import Feed, Source
+from loaders.feeds import Collected, Feed, Service, Source
 
 SOURCES: tuple[Source, ...] = (infomax.SOURCE, krx.SOURCE, marcap.SOURCE)
 
@@ -16,12 +16,18 @@ def datasets() -> list[str]:
     return sorted({name for source in SOURCES for feed in source.feeds for name in feed.datasets})
 
 
+def listings() -> list[str]:
+    """SQL of all sources for the securities that their lists hold; see `loaders.universe`."""
+    return [source.listings for source in SOURCES if source.listings]
+
+
 def select(
     source_name: str | None, dataset: str | None, scope: str | None
-) -> list[tuple[Source, list[Feed]]]:
-    """Sources and feeds that a command means.
+) -> list[tuple[Source, Service, list[Feed]]]:
+    """Sources, services and feeds that a command means.
 
     Without a scope, feeds that exist for single names are left out; with a stock code, only those that take one remain.
+    A feed that is a second way to the same data takes part when its source is named.
 
     Raises:
         UsageError: no such source or dataset, or nothing that fits all three.
@@ -32,17 +38,24 @@ def select(
     if dataset and dataset not in datasets():
         raise UsageError(f"unknown dataset {dataset!r}; choose one of {', '.join(datasets())}")
     is_stock_code = bool(scope) and len(scope or "") == 6 and (scope or "")[0].isdigit()
+
+    def takes_part(feed: Feed) -> bool:
+        if dataset and dataset not in feed.datasets:
+            return False
+        if is_stock_code:
+            return feed.takes_stock_codes
+        return feed.collected is Collected.ALWAYS or (
+            feed.collected is Collected.SOURCE_NAMED and bool(source_name)
+        )
+
     selected = []
     for source in SOURCES:
-        feeds = [
-            feed
-            for feed in source.feeds
-            if (not source_name or source.name == source_name)
-            and (not dataset or dataset in feed.datasets)
-            and (feed.takes_stock_codes if is_stock_code else not feed.by_request_only)
-        ]
-        if feeds:
-            selected.append((source, feeds))
+        if source_name and source.name != source_name:
+            continue
+        for service in source.services:
+            feeds = [feed for feed in service.feeds if takes_part(feed)]
+            if feeds:
+                selected.append((source, service, feeds))
     if not selected:
         raise UsageError(
             f"no feed of {source_name or 'any source'} collects {dataset or 'anything'} for scope {scope or 'ALL'};"

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pyarrow as pa
@@ -19,17 +19,19 @@ import requests
 import structlog
 from tqdm import tqdm
 
-from loaders import calendar, destination, ledger
+from loaders import blocks, calendar, destination, ledger, universe
 from loaders.config import RunSettings, SourceSettings
 from loaders.contracts import RawTable, raw_tables
 from loaders.database import Warehouse
 from loaders.errors import (
     AnswerRejectedError,
+    HostBlockedError,
+    LoaderError,
     MixedDataError,
     RequestFailedError,
     SourceStoppedError,
 )
-from loaders.feeds import Answer, Cadence, Cell, Feed, Outcome, Source, Status
+from loaders.feeds import Answer, Cadence, Cell, Feed, Outcome, Service, Source, Status
 from loaders.http import VendorClient
 from loaders.payload import parse_json, records_to_table
 
@@ -42,7 +44,10 @@ FAILURES_BEFORE_STOP = 3
 
 log = structlog.get_logger()
 
-ReadRecords = Callable[[Any], Sequence[Any]]
+Records = Sequence[Any] | Mapping[str, Sequence[Any]]
+"""Records of an answer's own endpoint, or of several endpoints by name."""
+
+ReadRecords = Callable[[Any], Records]
 """From a parsed body to its records; raises AnswerRejectedError or SourceStoppedError for the vendor's own errors."""
 
 
@@ -52,10 +57,13 @@ class Question:
 
     Attributes:
         endpoint: as the field contract names it.
-        path: below the vendor's base URL.
-        params: query parameters; recorded in the ledger, so never a secret.
+        path: below the service's base URL, or a whole URL.
+        params: what is asked, as query, form or JSON by `sent_as`; recorded in the ledger, so never a secret.
         headers: request headers; recorded nowhere.
         read_records: finds the records in the parsed body.
+        parse: turns the body into what `read_records` takes.
+        sent_as: `query` for a GET; `form` or `json` for a POST.
+        noted: recorded with the request without being sent, where the vendor takes a key in a header or in the path.
     """
 
     endpoint: str
@@ -63,14 +71,18 @@ class Question:
     params: Mapping[str, str]
     headers: Mapping[str, str]
     read_records: ReadRecords
+    parse: Callable[[bytes], Any] = parse_json
+    sent_as: Literal["query", "form", "json"] = "query"
+    noted: Mapping[str, str] = field(default_factory=dict)
 
 
 class Collection:
-    """What a feed's collector works with: settings, client, ledger and the database of one run.
+    """What a feed's collector works with: settings, client, ledger and the database of one run of one service.
 
     Attributes:
         source: the vendor.
-        settings: its settings.
+        service: its interface.
+        settings: of the service.
         run: settings of the run.
         connection: to the warehouse, for lists of stocks that earlier feeds loaded.
         now: the time of the run in KST (the frozen clock of a sample database).
@@ -82,12 +94,15 @@ class Collection:
     def __init__(
         self,
         source: Source,
+        service: Service,
         settings: SourceSettings,
         run: RunSettings,
         connection: psycopg.Connection,
         warehouse: Warehouse,
+        listings: Sequence[str] = (),
     ) -> None:
         self.source = source
+        self.service = service
         self.settings = settings
         self.run = run
         self.connection = connection
@@ -95,8 +110,9 @@ class Collection:
         self.now = warehouse.now()
         self.rejected: list[ledger.RejectedPayload] = []
         self.cache: dict[str, Any] = {}
-        self._client = VendorClient(settings, run, source.is_busy)
         self.stopped: str | None = None
+        self._listings = listings
+        self._client = VendorClient(settings, run, service.is_busy, service.is_final)
         self._failures_in_a_row = 0
         self._warned: set[tuple[str, str]] = set()
 
@@ -107,6 +123,12 @@ class Collection:
     def table(self, endpoint: str) -> RawTable:
         """Field contract of an endpoint."""
         return raw_tables()[self.source.name, endpoint]
+
+    def listed(self, day: date) -> list[universe.Listing]:
+        """Securities listed on a day by the newest lists of all sources, by code; empty before any list was collected."""
+        if "listings" not in self.cache:
+            self.cache["listings"] = universe.read_listings(self.connection, self._listings)
+        return universe.listed_on(self.cache["listings"], day)
 
     def new_answer(self, endpoint: str, request: Mapping[str, Any]) -> Answer:
         """An empty answer with an identity of its own."""
@@ -121,6 +143,11 @@ class Collection:
         """Begin an attempt at some cells."""
         return Attempt(self, cells)
 
+    def url(self, path: str) -> str:
+        """A path below the service's base URL; a whole URL stays as it is."""
+        is_whole = path.startswith(("http://", "https://"))
+        return path if is_whole else f"{self.settings.base_url.rstrip('/')}/{path}"
+
     def ask(self, question: Question) -> Answer:
         """Ask one question and read the answer; what goes wrong with it stands in `Answer.error`.
 
@@ -129,31 +156,68 @@ class Collection:
         Raises:
             MixedDataError: a sample answer for a real database, or the reverse.
         """
-        answer = self.new_answer(question.endpoint, question.params)
-        url = f"{self.settings.base_url.rstrip('/')}/{question.path}"
+        answer = self.new_answer(question.endpoint, {**question.params, **question.noted})
         try:
-            response = self._client.get(url, question.params, question.headers)
+            response = self.send(
+                "GET" if question.sent_as == "query" else "POST",
+                question.path,
+                headers=question.headers,
+                **{_SENT_AS[question.sent_as]: question.params},
+            )
         except RequestFailedError as error:
             answer.error = str(error)
-            self._failures_in_a_row += 1
-            if self._failures_in_a_row >= FAILURES_BEFORE_STOP:
-                self.stopped = f"{self.source.name}: {error}"
             return answer
-        self._failures_in_a_row = 0
-        self.check_sample(SAMPLE_HEADER in response.headers)
         answer.fetched_at = datetime.now(calendar.KST)
         answer.http_status = response.status_code
         answer.byte_count = len(response.content)
         answer.payload_sha256 = hashlib.sha256(response.content).hexdigest()
+        answer.headers = response.headers
         try:
-            answer.table = self._read(answer, response, question.read_records)
+            answer.tables = self._read(answer, response, question)
         except SourceStoppedError as error:
             answer.error = str(error)
-            self.stopped = f"{self.source.name}: {error}"
+            self.stop(error)
         except AnswerRejectedError as error:
             answer.error = str(error)
             self.reject(answer, response.content, response.headers.get("Content-Type"))
         return answer
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send a request whose answer is no data of its own: a log-in, a token, a one-time password, a file.
+
+        Nothing of it is recorded, so secrets may stand in it.
+
+        Raises:
+            RequestFailedError: no answer after all attempts; the third in a row stops the service.
+            MixedDataError: a sample answer for a real database, or the reverse.
+        """
+        try:
+            response = self._client.send(
+                method, self.url(path), params=params, form=form, json=json, headers=headers
+            )
+        except RequestFailedError as error:
+            self._failures_in_a_row += 1
+            if self._failures_in_a_row >= FAILURES_BEFORE_STOP:
+                self.stop(error)
+            raise
+        self._failures_in_a_row = 0
+        self.check_sample(SAMPLE_HEADER in response.headers)
+        return response
+
+    def stop(self, error: LoaderError) -> None:
+        """Ask this vendor nothing more in this run; after a block its host is left alone for a day."""
+        self.stopped = f"{self.source.name}: {error}"
+        if isinstance(error, HostBlockedError):
+            blocks.record(self.connection, self.settings.base_url, str(error))
 
     def failure(
         self, endpoint: str, request: Mapping[str, Any], cells: Sequence[Cell], error: str
@@ -166,14 +230,6 @@ class Collection:
     def reject(self, answer: Answer, payload: bytes, content_type: str | None = None) -> None:
         """Keep an answer whole that could not be parsed; `answer.error` says why."""
         self.rejected.append(ledger.RejectedPayload(answer, content_type, payload))
-
-    def download(self, url: str) -> requests.Response:
-        """GET a file.
-
-        Raises:
-            RequestFailedError: no answer after all attempts.
-        """
-        return self._client.get(url, {}, {})
 
     def check_sample(self, is_sample: bool) -> None:
         """Refuse to mix sample and real data.
@@ -193,16 +249,21 @@ class Collection:
             )
 
     def _read(
-        self, answer: Answer, response: requests.Response, read_records: ReadRecords
-    ) -> pa.Table:
+        self, answer: Answer, response: requests.Response, question: Question
+    ) -> dict[str, pa.Table]:
         if response.status_code != 200:
-            self.source.check_status(response.status_code, response.content)
+            self.service.check_status(response.status_code, response.content)
             snippet = response.text.strip()[:120]
             raise AnswerRejectedError(f"HTTP {response.status_code}: {snippet!r}")
-        records = read_records(parse_json(response.content))
-        table, unknown = records_to_table(self.table(answer.endpoint), records, answer.fetch_id)
-        self.warn_unknown(answer.endpoint, unknown)
-        return table
+        records = question.read_records(question.parse(response.content))
+        by_endpoint = records if isinstance(records, Mapping) else {answer.endpoint: records}
+        tables = {}
+        for endpoint, rows in by_endpoint.items():
+            tables[endpoint], unknown = records_to_table(
+                self.table(endpoint), rows, answer.fetch_id
+            )
+            self.warn_unknown(endpoint, unknown)
+        return tables
 
     def warn_unknown(self, endpoint: str, names: Sequence[str]) -> None:
         """Say once per run that a vendor sent fields which the contract does not know; they are kept in `_extra`."""
@@ -215,6 +276,9 @@ class Collection:
                     endpoint=endpoint,
                     field=name,
                 )
+
+
+_SENT_AS = {"query": "params", "form": "form", "json": "json"}
 
 
 class Attempt:
@@ -232,6 +296,11 @@ class Attempt:
         return self._collection.stopped is not None
 
     @property
+    def answers(self) -> Sequence[Answer]:
+        """The answers so far, in the order received."""
+        return tuple(self._answers)
+
+    @property
     def row_count(self) -> int:
         """Records of all answers so far."""
         return sum(answer.row_count for answer in self._answers)
@@ -241,6 +310,12 @@ class Attempt:
         answer = self._collection.ask(question)
         self._answers.append(answer)
         return answer
+
+    def fail(self, endpoint: str, request: Mapping[str, Any], error: str) -> None:
+        """Note what went wrong beside the answers: a page that never came, a log-in that was refused."""
+        answer = self._collection.new_answer(endpoint, request)
+        answer.error = error
+        self._answers.append(answer)
 
     def outcome(
         self, *, when_empty: Status = Status.EMPTY, statuses: dict[Cell, Status] | None = None
@@ -305,6 +380,7 @@ class _Batch:
 
     def _settle(self, outcome: Outcome) -> ledger.LedgerEntry:
         """Decide between new rows and "as before", and take the rows in."""
+        outcome = self._refuse_shrunk(outcome)
         fetch_ids = tuple(answer.fetch_id for answer in outcome.answers)
         entry = ledger.LedgerEntry(self._feed, outcome, fetch_ids, datetime.now(calendar.KST))
         successful = [c for c in outcome.cells if entry.status_of(c) is Status.SUCCESS]
@@ -315,12 +391,37 @@ class _Batch:
                 outcome = replace(outcome, statuses=outcome.statuses | unchanged)
                 return replace(entry, outcome=outcome, points_to=known)
         for answer in outcome.answers:
-            if answer.table is not None and answer.table.num_rows:
-                name = self._collection.table(answer.endpoint).name
-                self._tables[name].append(answer.table)
-                self._rows += answer.table.num_rows
-                self._result.rows += answer.table.num_rows
+            for endpoint, table in answer.tables.items():
+                if table.num_rows:
+                    self._tables[self._collection.table(endpoint).name].append(table)
+                    self._rows += table.num_rows
+                    self._result.rows += table.num_rows
         return entry
+
+    def _refuse_shrunk(self, outcome: Outcome) -> Outcome:
+        """A list that lost more records than it may is a failed cell, never a mass delisting."""
+        allowed = self._feed.may_shrink_by
+        if (
+            allowed is None
+            or outcome.status is not Status.SUCCESS
+            or self._collection.run.accept_shrunk_lists
+        ):
+            return outcome
+        records = sum(answer.row_count for answer in outcome.answers)
+        for cell in outcome.cells:
+            before = ledger.records_before(
+                self._collection.connection,
+                self._collection.source.name,
+                self._feed.datasets[0],
+                cell,
+            )
+            if before and records < (1 - allowed) * before:
+                error = (
+                    f"{self._feed.name} {cell.scope}: the list shrank from {before} to {records} records, which is not"
+                    " believed; if it is true, load again with ACCEPT_SHRUNK_LISTS=true"
+                )
+                return replace(outcome, status=Status.FAILED, error=error, statuses={})
+        return outcome
 
     def _known(self, cells: Sequence[Cell], answers: Sequence[Answer]) -> tuple[int, ...] | None:
         """Fetch ids that all these cells rest on already with the same payloads, or None."""
@@ -332,7 +433,7 @@ class _Batch:
                 self._collection.source.name,
                 self._feed.datasets[0],
                 cell,
-                latest_only=self._feed.cadence is Cadence.LATEST_ONLY,
+                latest_only=self._feed.latest_only,
             )
             if current is None or current.hashes != hashes:
                 return None
@@ -386,11 +487,9 @@ def due_cells(
     days = feed.due_days(
         start or _window_start(collection, feed), min(end or today, today), collection.now
     )
-    done = (
-        set()
-        if refresh
-        else ledger.done_cells(collection.connection, collection.source.name, feed, days)
-    )
+    # a day that was named is a day that is wanted, though its week has been collected on another day
+    is_named = start is not None and not feed.latest_only
+    done = set() if refresh else _done(collection, feed, days, by_period=not is_named)
     if feed.takes_stock_codes and scope:
         scopes: dict[date, Sequence[str]] = dict.fromkeys(days, (scope,))
     else:
@@ -403,14 +502,30 @@ def due_cells(
     ]
 
 
+def _done(
+    collection: Collection, feed: Feed, days: Sequence[date], *, by_period: bool
+) -> set[Cell]:
+    """Cells of these days that need no request; with `by_period` a done day stands for its whole week or month."""
+    if not days:
+        return set()
+    period = feed.cadence.period if by_period else Cadence.EVERY_SESSION.period
+    found = ledger.done_cells(
+        collection.connection, collection.source.name, feed, period(min(days)), max(days)
+    )
+    done = {(period(cell.day), cell.scope) for cell in found}
+    scopes = {cell.scope for cell in found}
+    return {Cell(day, scope) for day in days for scope in scopes if (period(day), scope) in done}
+
+
 def _window_start(collection: Collection, feed: Feed) -> date:
     """Where a plain load begins to look: 20 sessions back, further after an outage, or as the user set it."""
-    if collection.run.collect_since:
-        return collection.run.collect_since
     today = collection.now.date()
-    recent = calendar.sessions(today - timedelta(days=60), today)[-DEFAULT_WINDOW_SESSIONS:]
+    if collection.run.collect_since and feed.window_sessions is None:
+        return collection.run.collect_since
+    recent = calendar.sessions(today - timedelta(days=60), today)
+    first = recent[-(feed.window_sessions or DEFAULT_WINDOW_SESSIONS)]
     latest = ledger.latest_done_day(collection.connection, collection.source.name, feed)
-    return min(recent[0], latest) if latest else recent[0]
+    return min(first, latest) if latest else first
 
 
 def collect_feed(

@@ -41,6 +41,8 @@ class RunSettings(EnvironmentSettings):
     log_level: str = "INFO"
     collect_since: date | None = None
     """First day that a plain load looks at; without it the last 20 sessions, further back after an outage."""
+    accept_shrunk_lists: bool = False
+    """Take a list that is much shorter than the one before, which is else a failed cell."""
     http_timeout_seconds: float = 60.0
     http_attempts: int = 5
     http_backoff_seconds: float = 1.0
@@ -52,11 +54,20 @@ class SourceSettings(EnvironmentSettings):
     base_url: str = ""
     requests_per_minute: float = 60.0
 
+    @property
+    def is_base_url_set(self) -> bool:
+        """The address stands in the environment or in `.env`: how a crawled service is switched on."""
+        return "base_url" in self.model_fields_set
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """Name of the environment variable behind a setting."""
+        return (str(cls.model_config.get("env_prefix", "")) + name).upper()
+
     def missing_secrets(self) -> list[str]:
         """Names of the environment variables that this source cannot work without and that are not set."""
-        prefix = str(self.model_config.get("env_prefix", ""))
         return [
-            (prefix + name).upper()
+            self.variable(name)
             for name, field in type(self).model_fields.items()
             if field.json_schema_extra == {"secret": True} and getattr(self, name) is None
         ]

@@ -27,3 +27,7 @@ class RequestFailedError(LoaderError):
 
 class SourceStoppedError(LoaderError):
     """The vendor refuses all further requests (quota, token, block): this source ends, others go on."""
+
+
+class HostBlockedError(SourceStoppedError):
+    """The vendor has blocked us: its host is left alone for a day, since every further request prolongs the block."""

@@ -1,13 +1,14 @@
 """Words of the catalogue: what a source offers, in which cells, and when a cell is published.
 
-A *feed* is one way to collect one or more datasets from a source. A *cell* is one scope of a feed on one day: the unit that
-is due, fetched, recorded in the ledger and asked for again. Scope `ALL` is the whole market, a market name is one
-market, a stock code is one stock.
+A *source* is a vendor; a *service* is one of its interfaces, with a host, secrets and a rate of its own. A *feed* is one way
+to collect one or more datasets from a service. A *cell* is one scope of a feed on one day: the unit that is due, fetched,
+recorded in the ledger and asked for again. Scope `ALL` is the whole market, a market name is one market, a stock code is
+one stock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -17,6 +18,7 @@ from loaders import calendar
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import requests
 
     from loaders.collect import Collection
     from loaders.config import SourceSettings
@@ -40,11 +42,26 @@ DONE = (Status.SUCCESS, Status.UNCHANGED, Status.EMPTY)
 
 
 class Cadence(StrEnum):
-    """How often a feed is collected."""
+    """How often a feed is collected: in a plain load, one day of each period is enough."""
 
     EVERY_SESSION = "every session"
-    LATEST_ONLY = "latest state"
-    """The vendor tells only today's state: past days cannot be asked for, one look per session is kept."""
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+    def period(self, day: date) -> date:
+        """First calendar day of the period that a day lies in."""
+        if self is Cadence.WEEKLY:
+            return day - timedelta(days=day.weekday())
+        return day.replace(day=1) if self is Cadence.MONTHLY else day
+
+
+class Collected(StrEnum):
+    """When a feed takes part in a load."""
+
+    ALWAYS = "always"
+    SOURCE_NAMED = "only with --source"
+    """A second way to what another feed brings anyway: only a load that names the source asks for it."""
+    SCOPE_NAMED = "only with --scope CODE"
 
 
 @dataclass(frozen=True, order=True)
@@ -67,7 +84,9 @@ class Answer:
         http_status: of the answer; None for a file read from disk or where no answer came.
         byte_count: size of the payload as received.
         payload_sha256: of the payload as received (of one session's rows for a growing file).
-        table: the records in the columns of the raw table; None when there are none or they were rejected.
+        tables: endpoint to its records in the columns of its raw table; empty when the answer was rejected. Nearly every
+            answer fills the one table of its endpoint; one that carries a header record beside its list fills two.
+        headers: of the response, for vendors that page by header; stored nowhere.
         error: why the answer is of no use, or None.
     """
 
@@ -78,13 +97,23 @@ class Answer:
     http_status: int | None = None
     byte_count: int = 0
     payload_sha256: str | None = None
-    table: pa.Table | None = None
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
 
     @property
+    def table(self) -> pa.Table | None:
+        """Records of the answer's own endpoint, or None."""
+        return self.tables.get(self.endpoint)
+
+    @property
     def row_count(self) -> int:
-        """Number of records."""
+        """Number of records of the answer's own endpoint."""
         return 0 if self.table is None else self.table.num_rows
+
+    def column(self, name: str) -> list[Any]:
+        """One column of the records as Python values; empty when there are no records."""
+        return [] if self.table is None else self.table[name].to_pylist()
 
 
 @dataclass
@@ -113,31 +142,41 @@ Collector = Callable[["Collection", Sequence[Cell]], Iterator[Outcome]]
 
 @dataclass(frozen=True)
 class Feed:
-    """One way to collect one or more datasets from a source.
+    """One way to collect one or more datasets from a service.
 
     Attributes:
         name: of the feed, unique within its source.
         datasets: what it fills; each gets its own cell in the ledger.
         collect: generator that fetches cells and yields outcomes as they come.
-        cadence: every session, or the latest state only.
+        cadence: one day of each session, week or month.
+        latest_only: the vendor tells only today's state: past days cannot be asked for, one look a period is kept.
         published_after_sessions: 0 when a session's data come on the same day, 1 for the next session.
         published_at: KST time of that day after which the data are final.
         scopes: the scopes that must be collected on a day; needs the database for a list of stocks.
         since: first day that the vendor has.
+        window_sessions: how many sessions back a plain load looks at the most when nothing was collected yet; None for the
+            usual window. For feeds whose every day costs thousands of requests.
         takes_stock_codes: a scope is a stock code.
-        by_request_only: collected only when a scope is named, never by a plain load.
+        collected: whether a plain load takes part, or only one that names the source or a scope.
+        may_shrink_by: part of the records by which a list may be shorter than the one before; a list that lost more is a
+            failed cell. None for what may have any length.
+        request_count: how many requests some cells take; for the plan.
     """
 
     name: str
     datasets: tuple[str, ...]
     collect: Collector
     cadence: Cadence = Cadence.EVERY_SESSION
+    latest_only: bool = False
     published_after_sessions: int = 0
     published_at: time = time(19, 0)
     scopes: Callable[[Collection, date], Sequence[str]] = lambda _collection, _day: (WHOLE_MARKET,)
     since: date = date(1995, 5, 2)
+    window_sessions: int | None = None
     takes_stock_codes: bool = False
-    by_request_only: bool = False
+    collected: Collected = Collected.ALWAYS
+    may_shrink_by: float | None = None
+    request_count: Callable[[Sequence[Cell]], int] = len
 
     def published(self, day: date) -> datetime:
         """When the data of a session are final, in KST."""
@@ -147,35 +186,40 @@ class Feed:
         return datetime.combine(publication_day, self.published_at, calendar.KST)
 
     def due_days(self, start: date, end: date, now: datetime) -> list[date]:
-        """Sessions from `start` to `end` whose data are final at `now`; for a latest-state feed the newest one only."""
-        if self.cadence is Cadence.LATEST_ONLY:
-            today = now.astimezone(calendar.KST)
-            reached = [
-                day
-                for day in calendar.sessions(today.date() - timedelta(days=15), today.date())
-                if self.published(day) <= today
-            ]
-            # whatever range was asked for: what lies in it is found through these lists
-            return reached[-1:]
-        return [
+        """One session of each period from `start` to `end`, the last one whose data are final at `now`.
+
+        Of a feed that tells only the latest state: the newest such session, whatever range was asked for, because what
+        lies in the range is found through these lists.
+        """
+        if self.latest_only:
+            today = now.astimezone(calendar.KST).date()
+            start, end = today - timedelta(days=15), today
+        final = [
             day
             for day in calendar.sessions(max(start, self.since), end)
             if self.published(day) <= now
         ]
+        if self.latest_only:
+            return final[-1:]
+        return list({self.cadence.period(day): day for day in final}.values())
 
 
 @dataclass(frozen=True)
-class Source:
-    """A vendor: its settings and its feeds, in the order in which they are collected.
+class Service:
+    """One interface of a vendor: its settings and its feeds, in the order in which they are collected.
 
     Attributes:
-        name: as in raw table names and in the ledger.
+        name: within its source, for messages.
         title: Korean and English name.
         settings: settings class; its instance says which secrets are missing.
-        how_to_get: one line on how to get access.
+        how_to_get: one line on how to get access, or on how to switch a crawled site on.
         feeds: in order; a later feed may read what an earlier one collected.
-        is_busy: says of a body with HTTP 200 that it means "slow down".
-        check_status: raises SourceStoppedError for an HTTP status and body that mean "no more requests".
+        is_crawled: collected from pages made for people. Off until its address is set, slow on purpose, and a block stops
+            the host for a day.
+        is_busy: says of a response that it means "slow down", whatever its status; 429 and 5xx do so anyway.
+        is_final: says of a response with such a status that asking again is no use (a token refused by HTTP 500).
+        check_status: raises SourceStoppedError for a status and body that mean "no more requests", HostBlockedError for a
+            block; called for every status but 200.
     """
 
     name: str
@@ -183,5 +227,29 @@ class Source:
     settings: type[SourceSettings]
     how_to_get: str
     feeds: tuple[Feed, ...]
-    is_busy: Callable[[bytes], bool] = lambda _body: False
+    is_crawled: bool = False
+    is_busy: Callable[[requests.Response], bool] = lambda _response: False
+    is_final: Callable[[requests.Response], bool] = lambda _response: False
     check_status: Callable[[int, bytes], None] = lambda _status, _body: None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A vendor with all its services.
+
+    Attributes:
+        name: as in raw table names and in the ledger.
+        title: Korean and English name.
+        services: in the order in which they are collected.
+        listings: SQL for the securities that this source's lists hold, see `loaders.universe`; None where it has no list.
+    """
+
+    name: str
+    title: str
+    services: tuple[Service, ...]
+    listings: str | None = None
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """Feeds of all services."""
+        return tuple(feed for service in self.services for feed in service.feeds)

@@ -1,10 +1,11 @@
-"""One HTTP client per vendor: retries, back-off and the vendor's rate, each from a library.
+"""One HTTP client per service: retries, back-off and the vendor's rate, each from a library.
 
 dlt's `requests` client retries 429, 5xx, time-outs and dropped connections with exponential back-off and honours
 Retry-After; requests-ratelimiter keeps the published rate, retries included.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlparse
 
 import requests
@@ -14,31 +15,42 @@ from requests_ratelimiter import LimiterAdapter
 from loaders.config import RunSettings, SourceSettings
 from loaders.errors import RequestFailedError
 
+BUSY_STATUSES = (429, *range(500, 600))
+
 
 class VendorClient:
-    """HTTP client of one vendor.
+    """HTTP client of one service; cookies live as long as the client.
 
     Args:
-        settings: base URL, rate and secrets of the vendor.
+        settings: base URL, rate and secrets of the service.
         run: time-outs and attempts.
-        is_busy: says of a body with HTTP 200 that it means "slow down", so that it is retried like a 429.
+        is_busy: says of a response that it means "slow down", so that it is retried like a 429.
+        is_final: says of a response with 429 or 5xx that asking again is no use.
     """
 
     def __init__(
         self,
         settings: SourceSettings,
         run: RunSettings,
-        is_busy: Callable[[bytes], bool] = lambda _body: False,
+        is_busy: Callable[[requests.Response], bool] = lambda _response: False,
+        is_final: Callable[[requests.Response], bool] = lambda _response: False,
     ) -> None:
+        def is_worth_retrying(
+            response: requests.Response | None, _error: BaseException | None
+        ) -> bool:
+            if response is None:
+                return False  # errors without a response are retried by their type
+            busy = response.status_code in BUSY_STATUSES or is_busy(response)
+            return busy and not is_final(response)
+
         self._client = Client(
             request_timeout=run.http_timeout_seconds,
             raise_for_status=False,
+            status_codes=(),
             request_max_attempts=run.http_attempts,
             request_backoff_factor=run.http_backoff_seconds,
             request_max_retry_delay=120,
-            retry_condition=lambda response, _error: (
-                response is not None and is_busy(response.content)
-            ),
+            retry_condition=is_worth_retrying,
         )
         self._adapter = (
             LimiterAdapter(per_second=settings.requests_per_minute / 60)
@@ -46,10 +58,17 @@ class VendorClient:
             else None
         )
 
-    def get(
-        self, url: str, params: Mapping[str, str], headers: Mapping[str, str]
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """GET, retried and throttled.
+        """Send one request, retried and throttled.
 
         Raises:
             RequestFailedError: no answer after all attempts (refused, time-out, connection dropped).
@@ -59,8 +78,8 @@ class VendorClient:
             session.mount("http://", self._adapter)
             session.mount("https://", self._adapter)
         try:
-            response: requests.Response = session.get(
-                url, params=dict(params), headers=dict(headers)
+            response: requests.Response = session.request(
+                method, url, params=params, data=form, json=json, headers=headers
             )
         except requests.RequestException as error:
             host = urlparse(url).netloc

@@ -4,7 +4,7 @@ Answers and cells of a batch are written in one transaction after the batch's dl
 sees is whole. Writers take turns: `ledger_id` grows in the order of commits, which the incremental models rely on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -12,6 +12,18 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from loaders.feeds import DONE, Answer, Cell, Feed, Outcome, Status
+
+
+def take_turn(connection: psycopg.Connection, source: str, service: str) -> None:
+    """Wait until no other load works on a service; held until this connection takes its next turn or closes.
+
+    Two loads at once would ask the vendor twice for the same cells, at twice its rate.
+    """
+    connection.execute("select pg_advisory_unlock_all()")
+    connection.execute(
+        "select pg_advisory_lock(hashtext('korean_market_warehouse.load'), hashtext(%s))",
+        (f"{source}.{service}",),
+    )
 
 
 def next_fetch_id(connection: psycopg.Connection) -> int:
@@ -22,11 +34,9 @@ def next_fetch_id(connection: psycopg.Connection) -> int:
 
 
 def done_cells(
-    connection: psycopg.Connection, source: str, feed: Feed, days: Sequence[date]
+    connection: psycopg.Connection, source: str, feed: Feed, start: date, end: date
 ) -> set[Cell]:
-    """Cells of a feed that need no further request: every dataset of the feed has them done."""
-    if not days:
-        return set()
+    """Cells of a feed from `start` to `end` that need no further request: every dataset of the feed has them done."""
     rows = connection.execute(
         """
         select collection_date, scope
@@ -41,8 +51,8 @@ def done_cells(
         {
             "source": source,
             "datasets": list(feed.datasets),
-            "start": min(days),
-            "end": max(days),
+            "start": start,
+            "end": end,
             "done": [str(status) for status in DONE],
         },
     )
@@ -103,6 +113,29 @@ def current_answers(
         },
     ).fetchone()
     return CurrentAnswers(tuple(row[0]), tuple(row[1])) if row else None
+
+
+def records_before(
+    connection: psycopg.Connection, source: str, dataset: str, cell: Cell
+) -> int | None:
+    """Records of the newest successful answers to a scope before or on a day, or None where there are none."""
+    row = connection.execute(
+        """
+        select sum(fetches.row_count)
+        from raw.fetch_cells as cells
+        inner join raw.fetches as fetches on cells.fetch_id = fetches.fetch_id
+        where cells.source = %(source)s
+            and cells.dataset = %(dataset)s
+            and cells.scope = %(scope)s
+            and cells.collection_date between %(day)s - 60 and %(day)s
+            and cells.status in ('SUCCESS', 'UNCHANGED')
+        group by cells.collection_date, cells.attempt_id
+        order by cells.collection_date desc, cells.attempt_id desc
+        limit 1
+        """,
+        {"source": source, "dataset": dataset, "scope": cell.scope, "day": cell.day},
+    ).fetchone()
+    return int(row[0]) if row else None
 
 
 @dataclass(frozen=True)

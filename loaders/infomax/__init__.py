@@ -4,25 +4,25 @@ The whole market of a day is asked for by lists of codes (`stock/info`), one nam
 stock and range. README.md in this folder says what the vendor offers and under which terms.
 """
 
-import json
 import string
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from datetime import date, time, timedelta
 from typing import Any
 
+import requests
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from loaders.collect import Attempt, Collection, Question
 from loaders.config import SourceSettings
 from loaders.errors import AnswerRejectedError, SourceStoppedError
-from loaders.feeds import Answer, Cadence, Cell, Feed, Outcome, Source, Status
+from loaders.feeds import Answer, Cell, Collected, Feed, Outcome, Service, Source, Status
+from loaders.universe import current_fetches
 
 MASTER_TYPES = ("ST", "MF", "RT", "SC", "IF", "DR", "FS", "EF", "EN")
 """Security types of the master: stocks and stock-like, ETF, ETN. ELW and warrants are left out."""
 
-NOT_IN_STOCK_BARS = ("EF", "EN")
 CODES_PER_REQUEST = 500
 NO_MASTER = "no list of stocks yet; collect it first: make load SOURCE=infomax DATASET=stocks"
 COMPLETE_ENOUGH = 0.9
@@ -73,12 +73,12 @@ def _records(parsed: Any) -> Sequence[Any]:
     return results
 
 
-def _is_busy(body: bytes) -> bool:
+def _is_busy(response: requests.Response) -> bool:
     """The per-minute limit and the vendor's own time-out come as HTTP 200 and pass when retried."""
-    if len(body) > 500 or b'"success"' not in body:
+    if len(response.content) > 500 or b'"success"' not in response.content:
         return False
     try:
-        message = _message(json.loads(body))
+        message = _message(response.json())
     except (ValueError, AttributeError):
         return False
     return "access_limit" in message or "timeout" in message
@@ -175,51 +175,45 @@ def _collect_delisted(collection: Collection, cells: Sequence[Cell]) -> Iterator
         yield attempt.outcome()
 
 
-LISTED_ON = """
-with listed as (
-    select codes.code, codes.listed_date, null as delisted_date
+LISTINGS = f"""
+    select
+        codes.code,
+        codes.isin,
+        case fetches.request ->> 'type' when 'EF' then 'ETF' when 'EN' then 'ETN' else 'STOCK' end,
+        false,
+        codes.listed_date,
+        null
     from raw.infomax__stock_code as codes
     inner join raw.fetches as fetches on codes._fetch_id = fetches.fetch_id
-    where codes._fetch_id in (
-        select fetch_id from raw.fetch_cells
-        where source = 'infomax' and dataset = 'stocks' and status in ('SUCCESS', 'UNCHANGED')
-            and attempt_id = (
-                select max(attempt_id) from raw.fetch_cells
-                where source = 'infomax' and dataset = 'stocks' and status in ('SUCCESS', 'UNCHANGED')
-            )
-    ) and fetches.request ->> 'type' <> all(%(excluded)s)
-    union
-    select expired.code, expired.listed_date, expired.delisted_date
-    from raw.infomax__stock_expired as expired
-    where expired._fetch_id in (
-        select fetch_id from raw.fetch_cells
-        where source = 'infomax' and dataset = 'delisted_stocks'
-            and status in ('SUCCESS', 'UNCHANGED')
-    ) and coalesce(expired.equity_type, '') <> all(%(excluded_labels)s)
-)
-select code, listed_date, delisted_date from listed order by code
-"""
+    where codes._fetch_id in ({current_fetches("infomax", "stocks")})
+    union all
+    select
+        code,
+        isin,
+        case
+            when equity_type in ('EF', 'ETF') then 'ETF'
+            when equity_type in ('EN', 'ETN') then 'ETN'
+            when equity_type in ('EW', 'ELW') then 'OTHER'
+            else 'STOCK'
+        end,
+        false,
+        listed_date,
+        delisted_date
+    from raw.infomax__stock_expired
+    where _fetch_id in ({current_fetches("infomax", "delisted_stocks")})
+"""  # noqa: S608 - names of our own tables
 
 
 def _listed_codes(collection: Collection, day: date) -> list[str]:
-    """Codes of the stocks listed on a day, by the newest master and the delisted names."""
-    cache = collection.cache
-    if "listed" not in cache:
-        cache["listed"] = collection.connection.execute(
-            LISTED_ON,
-            {
-                "excluded": list(NOT_IN_STOCK_BARS),
-                "excluded_labels": ["EF", "EN", "EW", "ETF", "ETN", "ELW"],
-            },
-        ).fetchall()
-    on_day = _yyyymmdd(day)
-    return sorted(
-        {
-            code
-            for code, listed, delisted in cache["listed"]
-            if (listed or "") <= on_day and (delisted is None or on_day < delisted)
-        }
-    )
+    """Codes of the stocks listed on a day by the lists of every source; this vendor has no KONEX.
+
+    The exchange's own list may know a new listing that this vendor's master still lacks.
+    """
+    return [
+        entry.code
+        for entry in collection.listed(day)
+        if entry.kind == "STOCK" and not entry.is_konex
+    ]
 
 
 def _collect_market_day(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -281,7 +275,7 @@ def _collect_by_stock(
             endDate=_yyyymmdd(group[-1].day),
         )
         _fail_if_cut(collection, answer)
-        came = set(answer.table["date"].to_pylist()) if answer.table else set()
+        came = set(answer.column("date"))
         statuses = {
             cell: Status.NOT_PUBLISHED if cell.day == collection.now.date() else Status.EMPTY
             for cell in group
@@ -307,9 +301,9 @@ def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterato
     )
 
 
-SOURCE = Source(
-    name="infomax",
-    title="연합인포맥스 (Infomax)",
+SERVICE = Service(
+    name="api",
+    title="API",
     settings=InfomaxSettings,
     how_to_get="set INFOMAX_TOKEN: terminal screen 9000 shows it, or ask api_infomax@yna.co.kr for a contract",
     is_busy=_is_busy,
@@ -319,14 +313,15 @@ SOURCE = Source(
             name="stock_code",
             datasets=("stocks",),
             collect=_collect_master,
-            cadence=Cadence.LATEST_ONLY,
+            latest_only=True,
+            may_shrink_by=0.2,
             published_at=time(7, 0),
         ),
         Feed(
             name="stock_expired",
             datasets=("delisted_stocks",),
             collect=_collect_delisted,
-            cadence=Cadence.LATEST_ONLY,
+            latest_only=True,
             published_at=time(7, 0),
             scopes=_delisting_years,
         ),
@@ -342,7 +337,7 @@ SOURCE = Source(
             collect=_collect_history,
             published_at=time(19, 0),
             takes_stock_codes=True,
-            by_request_only=True,
+            collected=Collected.SCOPE_NAMED,
         ),
         Feed(
             name="stock_investor",
@@ -353,4 +348,11 @@ SOURCE = Source(
             takes_stock_codes=True,
         ),
     ),
+)
+
+SOURCE = Source(
+    name="infomax",
+    title="연합인포맥스 (Infomax)",
+    services=(SERVICE,),
+    listings=LISTINGS,
 )

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 from pydantic_settings import SettingsConfigDict
 
 from loaders import calendar
-from loaders.collect import SAMPLE_HEADER, Collection
+from loaders.collect import Collection
 from loaders.config import PROJECT_ROOT, SourceSettings
 from loaders.errors import AnswerRejectedError, RequestFailedError
-from loaders.feeds import WHOLE_MARKET, Answer, Cell, Feed, Outcome, Source, Status
+from loaders.feeds import WHOLE_MARKET, Answer, Cell, Feed, Outcome, Service, Source, Status
 from loaders.payload import file_to_table, sha256_of_rows, with_lineage
 
 ENDPOINT = "daily"
@@ -47,12 +47,11 @@ def _read_file(collection: Collection, name: str) -> bytes:
     """
     base = collection.settings.base_url
     if base.startswith(("http://", "https://")):
-        response = collection.download(f"{base.rstrip('/')}/{name}")
+        response = collection.send("GET", name)
         if response.status_code == 404:
             raise _FileMissingError
         if response.status_code != 200:
             raise RequestFailedError(f"HTTP {response.status_code} for {name}")
-        collection.check_sample(SAMPLE_HEADER in response.headers)
         return response.content
     collection.check_sample(is_sample=False)
     folder = PROJECT_ROOT / base
@@ -72,7 +71,7 @@ def _session_answer(
     answer = collection.new_answer(ENDPOINT, {"file": name, "date": day.isoformat()})
     answer.fetched_at = fetched_at
     answer.payload_sha256, answer.byte_count = sha256_of_rows(rows)
-    answer.table = with_lineage(rows, answer.fetch_id)
+    answer.tables = {ENDPOINT: with_lineage(rows, answer.fetch_id)}
     return answer
 
 
@@ -131,9 +130,9 @@ def _collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Ou
         yield from _collect_year(collection, f"marcap-{year}.parquet", of_year)
 
 
-SOURCE = Source(
-    name="marcap",
-    title="FinanceData/marcap (public yearly files)",
+SERVICE = Service(
+    name="files",
+    title="연간 파일 (yearly files)",
     settings=MarcapSettings,
     how_to_get="no key needed; MARCAP_BASE_URL may name a local folder with the yearly files",
     feeds=(
@@ -144,6 +143,14 @@ SOURCE = Source(
             published_after_sessions=1,
             published_at=time(8, 0),
             since=date(1995, 5, 2),
+            # a year of sessions is one file
+            request_count=lambda cells: len({cell.day.year for cell in cells}),
         ),
     ),
+)
+
+SOURCE = Source(
+    name="marcap",
+    title="FinanceData/marcap (public yearly files)",
+    services=(SERVICE,),
 )

@@ -1,0 +1,112 @@
+"""The exchange's official Open API: one market and day in one call."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, time
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from loaders.collect import Collection, Question
+from loaders.config import SourceSettings
+from loaders.errors import AnswerRejectedError, SourceStoppedError
+from loaders.feeds import Cell, Feed, Outcome, Service, Status
+
+MARKET_PREFIXES = {"KOSPI": "stk", "KOSDAQ": "ksq", "KONEX": "knx"}
+OPEN_API_SINCE = date(2010, 1, 4)
+KONEX_SINCE = date(2013, 7, 1)
+HOW_TO_GET = (
+    "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 services"
+)
+
+
+class KrxOpenApiSettings(SourceSettings):
+    """`KRX_OPENAPI_KEY`, `KRX_OPENAPI_BASE_URL`, `KRX_OPENAPI_REQUESTS_PER_MINUTE` (10,000 calls a key and day)."""
+
+    model_config = SettingsConfigDict(env_prefix="KRX_OPENAPI_")
+
+    key: SecretStr | None = Field(default=None, json_schema_extra={"secret": True})
+    base_url: str = "https://data-dbg.krx.co.kr"
+    requests_per_minute: float = 60
+
+
+def _records(parsed: Any) -> Sequence[Any]:
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("OutBlock_1"), list):
+        raise AnswerRejectedError("krx: the answer has no list OutBlock_1")
+    records: Sequence[Any] = parsed["OutBlock_1"]
+    return records
+
+
+def _check_status(status: int, body: bytes) -> None:
+    if status == 401:
+        detail = "this service was not applied for" if b"API Call" in body else "the key is refused"
+        raise SourceStoppedError(f"HTTP 401: {detail}; {HOW_TO_GET}")
+    if status == 429:
+        raise SourceStoppedError(
+            "HTTP 429: the 10,000 calls of the day are used up; run again tomorrow"
+        )
+
+
+def _markets(_collection: Collection, day: date) -> list[str]:
+    return [market for market in MARKET_PREFIXES if market != "KONEX" or day >= KONEX_SINCE]
+
+
+def _collect(collection: Collection, cells: Sequence[Cell], family: str) -> Iterator[Outcome]:
+    settings = collection.settings
+    assert isinstance(settings, KrxOpenApiSettings) and settings.key
+    for cell in cells:
+        if cell.scope not in MARKET_PREFIXES:
+            continue
+        endpoint = f"{MARKET_PREFIXES[cell.scope]}_{family}"
+        attempt = collection.attempt([cell])
+        attempt.ask(
+            Question(
+                endpoint=endpoint,
+                path=f"svc/apis/sto/{endpoint}",
+                params={"basDd": cell.day.strftime("%Y%m%d")},
+                headers={"AUTH_KEY": settings.key.get_secret_value()},
+                read_records=_records,
+            )
+        )
+        # an empty list means holiday or not yet there; this day is a session, so it will come
+        yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
+
+
+def _collect_base_info(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`*_isu_base_info`: every listed stock of a market as of a day."""
+    return _collect(collection, cells, "isu_base_info")
+
+
+def _collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`*_bydd_trd`: every stock of a market and day."""
+    return _collect(collection, cells, "bydd_trd")
+
+
+SERVICE = Service(
+    name="open_api",
+    title="오픈 API (Open API)",
+    settings=KrxOpenApiSettings,
+    how_to_get=HOW_TO_GET,
+    check_status=_check_status,
+    feeds=(
+        Feed(
+            name="isu_base_info",
+            datasets=("stocks",),
+            collect=_collect_base_info,
+            may_shrink_by=0.2,
+            published_after_sessions=1,
+            published_at=time(8, 0),
+            scopes=_markets,
+            since=OPEN_API_SINCE,
+        ),
+        Feed(
+            name="bydd_trd",
+            datasets=("ohlcv_daily", "market_cap_daily"),
+            collect=_collect_daily,
+            published_after_sessions=1,
+            published_at=time(8, 0),
+            scopes=_markets,
+            since=OPEN_API_SINCE,
+        ),
+    ),
+)
