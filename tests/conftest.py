@@ -22,7 +22,9 @@ from sandbox.simulator.server import NOW, SEED, Simulator, running_simulator
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
 # settings of the user's own that must not leak into a test
-FOREIGN = ("PG", "INFOMAX_", "KRX_", "MARCAP_", "DBT_", "EMBEDDED_", "WAREHOUSE_")
+FOREIGN = (
+    "PG", "INFOMAX_", "KIS_", "KIWOOM_", "KRX_", "WICS_", "FNGUIDE_", "MARCAP_", "DBT_", "EMBEDDED_", "WAREHOUSE_",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

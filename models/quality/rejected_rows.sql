@@ -1,40 +1,27 @@
+-- One line a dataset: where its rows are checked, and what tells two rows of a stock and day apart.
+{% set checked = {
+    'daily_prices': ['int_daily_prices__unioned', 'null'],
+    'investor_trading': ['int_investor_trading__unioned', 'vendor_investor'],
+} %}
+
 with
 
-daily_prices as (
-    select * from {{ ref('int_daily_prices__unioned') }}
-    where broken_rules <> ''
-),
-
-flows as (
-    select * from {{ ref('int_investor_trading__unioned') }}
-    where is_held_back
-),
-
 unioned as (
+    {% for dataset, (relation, item) in checked.items() %}
     select
-        'daily_prices' as dataset,
+        '{{ dataset }}' as dataset,
         source,
         stock_code,
         trade_date,
-        null::text as item,
+        {{ item }}::text as item,
         broken_rules,
         fetch_id,
         row_number,
         fetched_at
-    from daily_prices
-    union all
-    select
-        'investor_trading' as dataset,
-        source,
-        stock_code,
-        trade_date,
-        vendor_investor as item,
-        -- a good leaf of a stock and day that is held back for another leaf
-        coalesce(nullif(broken_rules, ''), 'HELD_WITH_ITS_GROUP') as broken_rules,
-        fetch_id,
-        row_number,
-        fetched_at
-    from flows
+    from {{ ref(relation) }}
+    where broken_rules <> ''
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 rules as (

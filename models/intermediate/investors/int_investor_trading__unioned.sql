@@ -154,6 +154,15 @@ checked as (
 ),
 
 -- flows of a stock and day are published whole or not at all: one bad leaf makes every sum wrong
+held as (
+    select
+        *,
+        array_to_string(broken_row_rules || broken_group_rules, ',') as own_broken_rules,
+        max(cardinality(broken_row_rules || broken_group_rules))
+            over (partition by source, stock_code, trade_date) > 0 as is_held_back
+    from checked
+),
+
 final as (
     select
         source,
@@ -165,14 +174,16 @@ final as (
         sell_volume,
         buy_value,
         sell_value,
-        array_to_string(broken_row_rules || broken_group_rules, ',') as broken_rules,
-        max(cardinality(broken_row_rules || broken_group_rules))
-            over (partition by source, stock_code, trade_date) > 0 as is_held_back,
+        case
+            when own_broken_rules = '' and is_held_back then 'HELD_WITH_ITS_GROUP'
+            else own_broken_rules
+        end as broken_rules,
+        is_held_back,
         fetch_id,
         row_number,
         first_fetched_at,
         fetched_at
-    from checked
+    from held
 )
 
 select * from final
