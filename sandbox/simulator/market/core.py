@@ -301,7 +301,7 @@ class Market:
                 parts[:, RETAIL] += totals - parts.sum(axis=1)
                 columns.append(parts.tolist())
         return {
-            bar.day: dict(zip(LEAVES, zip(*day_columns, strict=True), strict=True))  # type: ignore[arg-type]
+            bar.day: dict(zip(LEAVES, zip(*day_columns, strict=True), strict=True))
             for bar, *day_columns in zip(bars, *columns, strict=True)
         }
 
