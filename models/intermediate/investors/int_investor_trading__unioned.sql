@@ -65,10 +65,10 @@ compared as (
     select
         *,
         min(fetched_at) over vendor_rows as first_fetched_at,
+        -- an array compares all values at once, missing ones included
         count(*) over answer_rows > 1 and (
-            min(buy_volume) over answer_rows is distinct from max(buy_volume) over answer_rows
-            or min(sell_volume) over answer_rows is distinct from max(sell_volume) over answer_rows
-            or min(buy_value) over answer_rows is distinct from max(buy_value) over answer_rows
+            min(array[buy_volume, sell_volume, buy_value, sell_value]) over answer_rows
+            <> max(array[buy_volume, sell_volume, buy_value, sell_value]) over answer_rows
         ) as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, trade_date, vendor_investor
@@ -101,11 +101,15 @@ summed as (
         sum(buy_volume) filter (where not is_total) over stock_days as leaves_bought,
         sum(sell_volume) filter (where not is_total) over stock_days as leaves_sold,
         sum(buy_volume) filter (where is_institution_part) over stock_days as institutions_bought,
-        sum(buy_volume) filter (where is_institution_part and not is_government)
-            over stock_days as institutions_bought_without_government,
+        sum(sell_volume) filter (where is_institution_part) over stock_days as institutions_sold,
+        sum(buy_volume) filter (where is_institution_part and is_government) over stock_days as government_bought,
+        sum(sell_volume) filter (where is_institution_part and is_government) over stock_days as government_sold,
         sum(buy_volume) filter (where is_foreign_part) over stock_days as foreigners_bought,
+        sum(sell_volume) filter (where is_foreign_part) over stock_days as foreigners_sold,
         max(buy_volume) filter (where investor_code = 'INSTITUTION_TOTAL') over stock_days as institution_total_bought,
-        max(buy_volume) filter (where investor_code = 'FOREIGN_TOTAL') over stock_days as foreign_total_bought
+        max(sell_volume) filter (where investor_code = 'INSTITUTION_TOTAL') over stock_days as institution_total_sold,
+        max(buy_volume) filter (where investor_code = 'FOREIGN_TOTAL') over stock_days as foreign_total_bought,
+        max(sell_volume) filter (where investor_code = 'FOREIGN_TOTAL') over stock_days as foreign_total_sold
     from current_rows
     window stock_days as (partition by source, stock_code, trade_date)
 ),
@@ -121,6 +125,8 @@ checked as (
                     when num_nulls(buy_volume, sell_volume, buy_value, sell_value) > 0 then 'VALUE_MISSING'
                 end,
                 case when least(buy_volume, sell_volume, buy_value, sell_value) < 0 then 'VALUE_NEGATIVE' end,
+                -- what no column of the marts could hold would stop the build for everybody
+                case when greatest(buy_volume, sell_volume, buy_value, sell_value) > 1e18 then 'VALUE_OUT_OF_RANGE' end,
                 case
                     when
                         num_nonnulls(
@@ -141,10 +147,14 @@ checked as (
                 case
                     when
                         -- by name alone it is open whether the vendor's total holds the government: either sum will do
-                        institution_total_bought not in (
-                            institutions_bought, institutions_bought_without_government
+                        not (
+                            (institution_total_bought, institution_total_sold) = (institutions_bought, institutions_sold)
+                            or (institution_total_bought, institution_total_sold) = (
+                                institutions_bought - coalesce(government_bought, 0),
+                                institutions_sold - coalesce(government_sold, 0)
+                            )
                         )
-                        or foreign_total_bought <> foreigners_bought
+                        or (foreign_total_bought, foreign_total_sold) <> (foreigners_bought, foreigners_sold)
                         then 'TOTAL_NOT_SUM'
                 end
             ],
