@@ -61,20 +61,27 @@ unioned as (
     where cells.source = 'infomax'
 ),
 
+hashed as (
+    select
+        *,
+        -- one number says whether two rows hold the same values, missing ones included
+        hash_record_extended(
+            row(buy_volume, sell_volume, buy_value, sell_value),
+            0
+        ) as values_hash
+    from unioned
+),
+
 compared as (
     select
         *,
         min(fetched_at) over vendor_rows as first_fetched_at,
-        -- an array compares all values at once, missing ones included
-        count(*) over answer_rows > 1 and (
-            min(array[buy_volume, sell_volume, buy_value, sell_value]) over answer_rows
-            <> max(array[buy_volume, sell_volume, buy_value, sell_value]) over answer_rows
-        ) as has_conflicting_duplicate,
+        min(values_hash) over answer_rows <> max(values_hash) over answer_rows as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, trade_date, vendor_investor
             order by is_current desc, fetch_id desc, row_number
         ) as recency
-    from unioned
+    from hashed
     window
         vendor_rows as (partition by source, stock_code, trade_date, vendor_investor),
         answer_rows as (partition by source, stock_code, trade_date, vendor_investor, fetch_id)
@@ -148,8 +155,10 @@ checked as (
                     when
                         -- by name alone it is open whether the vendor's total holds the government: either sum will do
                         not (
-                            (institution_total_bought, institution_total_sold) = (institutions_bought, institutions_sold)
-                            or (institution_total_bought, institution_total_sold) = (
+                            (institution_total_bought, institution_total_sold)
+                            = (institutions_bought, institutions_sold)
+                            or (institution_total_bought, institution_total_sold)
+                            = (
                                 institutions_bought - coalesce(government_bought, 0),
                                 institutions_sold - coalesce(government_sold, 0)
                             )
