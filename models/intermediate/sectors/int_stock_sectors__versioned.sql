@@ -8,6 +8,9 @@
 ) }}
 
 {% set levels = ['large_sector_code', 'medium_sector_code', 'small_sector_code'] %}
+{% set all_levels %}
+concat_ws('|'{% for level in levels %}, coalesce({{ level }}, ''){% endfor %})
+{%- endset %}
 
 with
 
@@ -62,12 +65,9 @@ states as (
 compared as (
     select
         *,
-        row_number() over stock_by_day = 1
-        {% for level in levels %}
-        or {{ level }} is distinct from lag({{ level }}) over stock_by_day
-        {% endfor %} as is_changed
+        lag({{ all_levels }}) over (partition by source, classification, stock_code order by collection_date)
+            as previous_levels
     from states
-    window stock_by_day as (partition by source, classification, stock_code order by collection_date)
 ),
 
 final as (
@@ -75,7 +75,7 @@ final as (
         source, classification, scope, collection_date, list_date, stock_code, {{ levels | join(', ') }},
         fetch_id, row_number, fetched_at
     from compared
-    where is_new and is_changed
+    where is_new and {{ all_levels }} is distinct from previous_levels
 )
 
 select * from final

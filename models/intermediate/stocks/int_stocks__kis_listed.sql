@@ -1,6 +1,6 @@
--- What of the broker's master files belongs into the stock master: shares, depositary receipts, investment companies, REITs,
--- infrastructure and ship funds, ETFs and ETNs. Left out here: ELWs (EW), warrants and rights (SW, SR) and beneficiary
--- certificates of open-end funds (BC), which are no securities that the warehouse follows.
+-- What of the broker's master files belongs into the stock master: shares, depositary receipts, investment companies,
+-- REITs, infrastructure and ship funds, ETFs and ETNs. Left out here: ELWs (EW), warrants and rights (SW, SR) and
+-- beneficiary certificates of open-end funds (BC), which are no securities that the warehouse follows.
 {% set groups = ['ST', 'FS', 'DR', 'MF', 'RT', 'IF', 'SC', 'EF', 'FE', 'EN'] %}
 
 with

@@ -1,11 +1,11 @@
 -- Every list of listed shares held against what is known of its stocks: one row per source, scope and day.
 --
 -- Vendors change the unit of a column without a word: the exchange's own listing of 2024-02-18 comes in shares and in
--- millions of shares under one header. One stock proves nothing, it may have been split; the middle of a whole list does:
--- where its shares are a power of ten times those of the last daily bars, the list is in another unit and is refused as a
--- whole, never converted by guess. Without bars to compare with, the middle of the list must lie where the middle of a
--- Korean market lies: two to thirty million shares since decades, so that thousands and millions of shares fall below
--- 100,000.
+-- millions of shares under one header. One stock proves nothing, it may have been split; the middle of a whole list
+-- does: where its shares are a power of ten times those of the last daily bars, the list is in another unit and is
+-- refused as a whole, never converted by guess. Without bars to compare with, the middle of the list must lie where the
+-- middle of a Korean market lies: two to thirty million shares since decades, so that thousands and millions of shares
+-- fall below 100,000.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
