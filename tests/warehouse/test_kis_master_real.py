@@ -202,7 +202,12 @@ def test_a_file_without_a_date_tells_of_the_session(
     masters: dict[str, bytes],
 ) -> None:
     database = new_database()
-    offer(vendor, "kosdaq_code", next(body for name, body in masters.items() if "kosdaq" in name), None)
+    offer(
+        vendor,
+        "kosdaq_code",
+        next(body for name, body in masters.items() if "kosdaq" in name),
+        None,
+    )
     code, error = load(database, vendor, "--scope", "KOSDAQ")
     assert code == 0, error
     (row,) = database.rows(
@@ -223,4 +228,4 @@ def test_a_list_that_lost_a_third_of_its_rows_is_not_believed(
     offer(vendor, "kosdaq_code", b"".join(rows[: len(rows) * 2 // 3]), None)
     code, error = load(database, vendor, "--scope", "KOSDAQ", "--refresh")
     assert code == 1
-    assert "the list shrank from" in error
+    assert "the list shrank from" in error, error
