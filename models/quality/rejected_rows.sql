@@ -2,6 +2,7 @@
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'trade_date', 'vendor_investor'],
+    'stocks': ['int_stocks__refused', 'trade_date', 'null'],
 } %}
 
 with
