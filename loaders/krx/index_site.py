@@ -181,7 +181,11 @@ def _open_screen(collection: Collection, index: Index) -> None:
     response = collection.send(
         "GET",
         SCREEN.lstrip("/"),
-        params={"upmidCd": index.upper_code, "idxCd": index.market_code + index.code, "idxId": index.identity},
+        params={
+            "upmidCd": index.upper_code,
+            "idxCd": index.market_code + index.code,
+            "idxId": index.identity,
+        },
     )
     _accepted(response, "the screen")
     collection.cache["index_screen"] = True

@@ -2,6 +2,9 @@
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'vendor_investor'],
+    'index_members': ['int_index_members__unioned', 'index_name'],
+    'index_changes': ['int_index_changes__unioned', 'index_name'],
+    'index_components': ['int_index_components__stated', 'index_name'],
 } %}
 
 with
