@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import requests
 from pydantic_settings import SettingsConfigDict
 
-from loaders.collect import Attempt, Collection, Question
+from loaders.collect import Attempt, Collection, Question, ReadRecords
 from loaders.config import SourceSettings
 from loaders.errors import (
     AnswerRejectedError,
@@ -24,8 +25,11 @@ from loaders.feeds import Cell, Feed, Outcome, Service, Status
 from loaders.payload import parse_json
 
 SCREEN = "/contents/MKD/03/0304/03040101/MKD03040101T3.jsp"
-MEMBERS = "/IDX/03/0304/03040101/mkd03040101T3_01"
-CHANGES = "/IDX/03/0304/03040101/mkd03040101T3_03"
+MEMBERS, CHANGES = "index_members", "index_changes"
+BLDS = {
+    MEMBERS: "/IDX/03/0304/03040101/mkd03040101T3_01",
+    CHANGES: "/IDX/03/0304/03040101/mkd03040101T3_03",
+}
 ANSWERS = "contents/IDX/99/IDX99000001.jspx"
 ONE_TIME_PASSWORD = re.compile(r"[A-Za-z0-9+/]{16,1024}={0,2}")
 BLOCK_WORDS = re.compile(r"forbidden|access denied|blocked|차단|비정상적인 접근", re.IGNORECASE)
@@ -35,6 +39,7 @@ LOOK_BACK = timedelta(days=400)
 """How far before the newest collected log the next one begins: corrections within a year, and two regular reviews."""
 LOOK_AHEAD = timedelta(days=60)
 """A regular review is announced about two weeks before it takes effect."""
+MAY_SHRINK_BY = 0.2
 COUNT_TOLERANCE = 0.05
 """An index of 200 had 201 members after split-offs; a list further away is another index's, or half a list."""
 
@@ -140,9 +145,17 @@ def _read_members(parsed: Any, name: str, *, is_sample: bool) -> list[Any]:
     return records
 
 
-def _read_changes(parsed: Any) -> list[Any]:
-    """Events of a change log. One side of an event may be empty, but a side that no event has was renamed."""
+def _read_changes(parsed: Any, known: int) -> list[Any]:
+    """Events of a change log; one that lost many of the `known` events of its range is not believed.
+
+    One side of an event may be empty, but a side that no event has was renamed.
+    """
     records = _records(parsed)
+    if len(records) < (1 - MAY_SHRINK_BY) * known:
+        raise AnswerRejectedError(
+            f"krx index site: the change log shrank from {known} to {len(records)} events in the same days, which is"
+            " not believed; if it is true, load again with ACCEPT_SHRUNK_LISTS=true"
+        )
     for side in ("transschl_isu_cd", "excld_isu_cd"):
         if records and not any(isinstance(event, dict) and side in event for event in records):
             raise AnswerRejectedError(
@@ -210,13 +223,13 @@ def _one_time_password(collection: Collection, bld: str) -> str:
 def _ask(
     collection: Collection,
     attempt: Attempt,
+    endpoint: str,
     name: str,
-    bld: str,
     asked: dict[str, str],
+    read_records: ReadRecords,
 ) -> None:
     """One list of the site: screen, one-time password, answer; what goes wrong stands in the attempt."""
     index = INDEXES[name]
-    endpoint = "index_members" if bld == MEMBERS else "index_changes"
     params = {
         "ind_tp_cd": index.market_code,
         "idx_ind_cd": index.code,
@@ -225,31 +238,22 @@ def _ask(
         "pagePath": SCREEN,
         **asked,
     }
-    noted = {"bld": bld, "index_name": name}
+    noted = {"bld": BLDS[endpoint], "index_name": name}
     try:
         _open_screen(collection, index)
-        password = _one_time_password(collection, bld)
-    except (AnswerRejectedError, RequestFailedError) as error:
+        password = _one_time_password(collection, BLDS[endpoint])
+    except (AnswerRejectedError, RequestFailedError, SourceStoppedError) as error:
         attempt.fail(endpoint, params | noted, str(error))
+        if isinstance(error, SourceStoppedError):
+            collection.stop(error)
         return
-    except SourceStoppedError as error:
-        attempt.fail(endpoint, params | noted, str(error))
-        collection.stop(error)
-        return
-    is_sample = collection.warehouse.is_sample
-
-    def read(parsed: Any) -> list[Any]:
-        if bld == CHANGES:
-            return _read_changes(parsed)
-        return _read_members(parsed, name, is_sample=is_sample)
-
     attempt.ask(
         Question(
             endpoint=endpoint,
             path=ANSWERS,
             params=params,
             headers=_headers(collection),
-            read_records=read,
+            read_records=read_records,
             parse=_parse,
             sent_as="form",
             noted=noted,
@@ -268,7 +272,8 @@ def _collect_members(collection: Collection, cells: Sequence[Cell]) -> Iterator[
         attempt = collection.attempt([cell])
         day = _yyyymmdd(cell.day)
         asked = {"compst_isu_tp": "1", "schdate": day, "fromdate": day, "todate": day}
-        _ask(collection, attempt, cell.scope, MEMBERS, asked)
+        read = partial(_read_members, name=cell.scope, is_sample=collection.warehouse.is_sample)
+        _ask(collection, attempt, MEMBERS, cell.scope, asked, read)
         # an index always has members: none means that the day is not there yet
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
@@ -283,6 +288,30 @@ def _newest_log(collection: Collection, scope: str) -> date | None:
     return row[0] if row else None
 
 
+def _known_events(collection: Collection, scope: str, start: date, end: date) -> int:
+    """Events that the logs collected so far have within a range."""
+    row = collection.connection.execute(
+        """
+        select count(distinct (logged.appl_dd, logged.transschl_isu_cd, logged.excld_isu_cd))
+        from raw.fetch_cells as cells
+        inner join raw.krx__index_changes as logged on cells.fetch_id = logged._fetch_id
+        where cells.source = %s
+            and cells.dataset = 'index_components'
+            and cells.scope = %s
+            and cells.status = any(%s)
+            and translate(logged.appl_dd, '/-', '') between %s and %s
+        """,
+        (
+            collection.source.name,
+            scope,
+            [str(Status.SUCCESS), str(Status.UNCHANGED)],
+            _yyyymmdd(start),
+            _yyyymmdd(end),
+        ),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def _collect_changes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
     """The log of changes: whole at first, then from a look-back on; announced changes that lie ahead included."""
     for cell in cells:
@@ -290,13 +319,19 @@ def _collect_changes(collection: Collection, cells: Sequence[Cell]) -> Iterator[
         newest = _newest_log(collection, cell.scope)
         first = INDEXES[name].since
         start = first if newest is None else max(first, newest - LOOK_BACK)
+        end = cell.day + LOOK_AHEAD
+        known = (
+            0
+            if collection.run.accept_shrunk_lists
+            else _known_events(collection, cell.scope, start, end)
+        )
         attempt = collection.attempt([cell])
         asked = {
             "compst_isu_tp": "2",
             "fromdate": _yyyymmdd(start),
-            "todate": _yyyymmdd(cell.day + LOOK_AHEAD),
+            "todate": _yyyymmdd(end),
         }
-        _ask(collection, attempt, name, CHANGES, asked)
+        _ask(collection, attempt, CHANGES, name, asked, partial(_read_changes, known=known))
         # decades without a change cannot be; a year can
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED if start == first else Status.EMPTY)
 
@@ -328,7 +363,7 @@ SERVICE = Service(
             collect=_collect_members,
             scopes=_indexes,
             since=INDEXES["KOSPI200"].since,
-            may_shrink_by=0.2,
+            may_shrink_by=MAY_SHRINK_BY,
             request_count=_request_count,
         ),
         Feed(

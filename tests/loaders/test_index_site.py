@@ -173,6 +173,19 @@ def test_a_side_that_was_renamed_is_not_taken_for_an_empty_one(
     assert "field excld_isu_cd is missing from every change" in run.stderr
 
 
+def test_half_a_log_takes_no_change_back(
+    new_database: Callable[..., Database], simulator: Simulator
+) -> None:
+    database = new_database(sample=True)
+    assert database.loaders(*LOG, **simulator.environment).returncode == 0
+    simulator.plant_fault(path="changes KOSPI200", kind="half")
+    run = database.loaders(*LOG, "--refresh", **simulator.environment)
+    assert run.returncode == 1
+    assert "the change log shrank from 3 to 1 events" in run.stderr
+    accepted = database.loaders(*LOG, "--refresh", **simulator.environment)
+    assert accepted.returncode == 0, accepted.stderr
+
+
 def test_a_day_without_members_is_not_yet_published(
     real: Database, site: ReplayedIndexSite
 ) -> None:

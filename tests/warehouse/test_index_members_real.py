@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loaders import calendar
-from sandbox.simulator.market.securities import check_digit
+from sandbox.simulator.market.rules import check_digit
 from tests.conftest import Database
 from tests.replayed_index_site import ReplayedIndexSite, replayed_index_site
 

@@ -214,13 +214,11 @@ judged_by_log as (
         coalesce(
             last_events.is_member,
             not first_events.is_member,
-            -- no event at all: what the first list said holds
-            first_value(said_by_list.is_member) over (
-                partition by said_by_list.index_name, said_by_list.stock_code order by said_by_list.state_date
-            )
-            and first_lists.list_date = min(said_by_list.state_date) over (
-                partition by said_by_list.index_name, said_by_list.stock_code
-            )
+            -- no event at all: what the first list said holds, and any change after it is none of the log's
+            case
+                when said_by_list.state_date = first_lists.list_date then said_by_list.is_member
+                else not said_by_list.is_member
+            end
         ) as is_member_by_log,
         coverages.covered_from <= said_by_list.state_date
         and coverages.covered_to >= said_by_list.state_date as is_covered

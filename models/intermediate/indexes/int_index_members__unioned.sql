@@ -1,5 +1,6 @@
 -- Members of an index by list, all sources in one shape: one relation a source, in the columns of
--- stg_krx__index_members; scope ALL of a source's cells covers every index. A list with a row that cannot be read says nothing for sure about who is missing from it: it is held back whole.
+-- stg_krx__index_members; a cell of scope ALL covers every index. A list with a row that cannot be read says nothing
+-- for sure about who is missing from it: it is held back whole.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',

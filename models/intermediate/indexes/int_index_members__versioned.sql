@@ -1,5 +1,6 @@
 -- One row per source, index, stock and list day on which the list's word about it changed: it appears, or the list
--- lacks it. Days without a list say nothing. When a list of an older day arrives late, everything from that day on is made again.
+-- lacks it. Days without a list say nothing. When a list of an older day arrives late, everything from that day on is
+-- made again.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_from_day',
