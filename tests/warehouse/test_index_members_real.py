@@ -144,7 +144,7 @@ def test_a_change_that_the_log_lacks_is_dated_by_the_lists_and_reported(
         " order by effective_date desc limit 1"
     ) == [("2023-04-24",)]
     assert warehouse.rows(
-        "select source, item, trade_date::text from quality.rejected_rows"
+        "select source, item, trade_date::text from quality.warned_rows"
         " where rule_id = 'LIST_AND_LOG_DISAGREE' and stock_code = '008560' and trade_date >= '2023-01-01'"
     ) == [("krx", "KOSPI200", "2023-04-24")]
 

@@ -300,7 +300,7 @@ unioned as (
         case
             when is_covered and is_member <> is_member_by_log then 'LIST_AND_LOG_DISAGREE'
             else ''
-        end as broken_rules,
+        end as warned_rules,
         fetch_id,
         row_number,
         fetched_at,
@@ -315,7 +315,7 @@ unioned as (
         stock_name,
         'LOG' as basis,
         is_member,
-        '' as broken_rules,
+        '' as warned_rules,
         fetch_id,
         row_number,
         fetched_at,
@@ -330,7 +330,7 @@ unioned as (
         stock_name,
         'LOG_BEGIN' as basis,
         is_member,
-        '' as broken_rules,
+        '' as warned_rules,
         fetch_id,
         row_number,
         fetched_at,
@@ -349,7 +349,7 @@ final as (
         is_member,
         -- of two words on one day the list's counts
         row_number() over (partition by index_name, stock_code, state_date order by basis) = 1 as is_decisive,
-        broken_rules,
+        warned_rules,
         fetch_id,
         row_number,
         fetched_at,
