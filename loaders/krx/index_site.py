@@ -18,6 +18,7 @@ from loaders.config import SourceSettings
 from loaders.errors import (
     AnswerRejectedError,
     HostBlockedError,
+    LoaderError,
     RequestFailedError,
     SourceStoppedError,
 )
@@ -39,6 +40,8 @@ LOOK_BACK = timedelta(days=400)
 """How far before the newest collected log the next one begins: corrections within a year, and two regular reviews."""
 LOOK_AHEAD = timedelta(days=60)
 """A regular review is announced about two weeks before it takes effect."""
+REFUSALS_BEFORE_STOP = 3
+"""Cells in a row without a one-time password after which the site is left alone for the run."""
 MAY_SHRINK_BY = 0.2
 COUNT_TOLERANCE = 0.05
 """An index of 200 had 201 members after split-offs; a list further away is another index's, or half a list."""
@@ -165,19 +168,11 @@ def _read_changes(parsed: Any, known: int) -> list[Any]:
     return records
 
 
-def _accepted(response: requests.Response, what: str) -> str:
-    """Text of an answer that is no data of its own.
-
-    Raises:
-        HostBlockedError: a block.
-        AnswerRejectedError: anything else that is not the page asked for.
-    """
+def _refuse_status(response: requests.Response, what: str) -> None:
+    """Raise for any status but 200 of an answer that is no data of its own."""
     if response.status_code != 200:
         _check_status(response.status_code, response.content)
-        raise AnswerRejectedError(f"{what}: HTTP {response.status_code}")
-    text = _decode(response.content)
-    _refuse_block_page(text)
-    return text
+        raise AnswerRejectedError(f"krx index site: {what}: HTTP {response.status_code}")
 
 
 def _headers(collection: Collection) -> dict[str, str]:
@@ -200,7 +195,8 @@ def _open_screen(collection: Collection, index: Index) -> None:
             "idxId": index.identity,
         },
     )
-    _accepted(response, "the screen")
+    # a whole page made for people: by its status alone, its text may well speak of blocked pop-ups
+    _refuse_status(response, "the screen")
     collection.cache["index_screen"] = True
 
 
@@ -211,7 +207,9 @@ def _one_time_password(collection: Collection, bld: str) -> str:
         params={"bld": bld, "name": "form"},
         headers=_headers(collection),
     )
-    text = _accepted(response, "the one-time password").strip()
+    _refuse_status(response, "the one-time password")
+    text = _decode(response.content).strip()
+    _refuse_block_page(text)
     if not ONE_TIME_PASSWORD.fullmatch(text):
         raise AnswerRejectedError(
             f"krx index site: no one-time password came but {len(text)} characters that begin with {text[:20]!r};"
@@ -244,10 +242,9 @@ def _ask(
         password = _one_time_password(collection, BLDS[endpoint])
     except (AnswerRejectedError, RequestFailedError, SourceStoppedError) as error:
         attempt.fail(endpoint, params | noted, str(error))
-        if isinstance(error, SourceStoppedError):
-            collection.stop(error)
+        _note_refusal(collection, error)
         return
-    attempt.ask(
+    answer = attempt.ask(
         Question(
             endpoint=endpoint,
             path=ANSWERS,
@@ -260,6 +257,17 @@ def _ask(
             unrecorded={"code": password},
         )
     )
+    if answer.error:
+        collection.cache.pop("index_screen", None)
+    collection.cache["index_refusals"] = 0
+
+
+def _note_refusal(collection: Collection, error: LoaderError) -> None:
+    """A way that fails is tried with fresh cookies by the next cell, and left after a few."""
+    collection.cache.pop("index_screen", None)
+    refusals = collection.cache["index_refusals"] = collection.cache.get("index_refusals", 0) + 1
+    if isinstance(error, SourceStoppedError) or refusals >= REFUSALS_BEFORE_STOP:
+        collection.stop(error)
 
 
 def _yyyymmdd(day: date) -> str:

@@ -225,3 +225,32 @@ def test_a_block_on_the_way_stops_it_too(
     database.loaders(*days, **simulator.environment)
     asked = {path: n for path, n in simulator.requests().items() if path.startswith("/krx-index/")}
     assert sum(asked.values()) == 2, asked
+
+
+def test_a_site_under_maintenance_is_not_asked_for_every_day(
+    new_database: Callable[..., Database], simulator: Simulator
+) -> None:
+    database = new_database(sample=True)
+    simulator.plant_fault(path="GenerateOTP", kind="html", times=99)
+    simulator.forget_requests()
+    month = (*MEMBERS[:5], "--from", "2026-05-06", "--to", "2026-06-05")
+    run = database.loaders(*month, **simulator.environment)
+    simulator.clear_faults()
+    assert run.returncode == 1
+    assert "no one-time password came" in run.stderr
+    asked = {path: n for path, n in simulator.requests().items() if path.startswith("/krx-index/")}
+    assert sum(asked.values()) == 6, "three times the screen and the password"
+    # no block: the next run may ask again
+    assert database.loaders(*month, **simulator.environment).returncode == 0
+
+
+def test_cookies_that_have_run_out_are_renewed(real: Database, site: ReplayedIndexSite) -> None:
+    days = ("20260506", "20260507", "20260508")
+    site.members = {("KOSPI200", day): listed(200) for day in days}
+    site.replace = lambda form: (200, b"<html></html>") if form["schdate"] == days[1] else None
+    run = real.loaders(*MEMBERS[:-1], "2026-05-08", **site.environment)
+    assert run.returncode == 0, run.stderr
+    assert site.counts[SCREEN] == 2
+    assert real.rows(
+        "select collection_date::text from raw.fetch_cells where status = 'SUCCESS' order by 1"
+    ) == [("2026-05-06",), ("2026-05-08",)]
