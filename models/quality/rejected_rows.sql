@@ -3,6 +3,8 @@
     'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'trade_date', 'vendor_investor'],
     'stocks': ['int_stocks__refused', 'trade_date', 'null'],
+    'index_members': ['int_index_members__unioned', 'trade_date', 'index_name'],
+    'index_changes': ['int_index_changes__unioned', 'trade_date', 'index_name'],
 } %}
 
 with
