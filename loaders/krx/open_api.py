@@ -1,6 +1,6 @@
 """The exchange's official Open API: one market and day in one call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Any
 
@@ -15,8 +15,9 @@ from loaders.feeds import Cell, Feed, Outcome, Service, Status
 MARKET_PREFIXES = {"KOSPI": "stk", "KOSDAQ": "ksq", "KONEX": "knx"}
 OPEN_API_SINCE = date(2010, 1, 4)
 KONEX_SINCE = date(2013, 7, 1)
+INDEX_FAMILIES = {"KRX": "krx", "KOSPI": "kospi", "KOSDAQ": "kosdaq"}
 HOW_TO_GET = (
-    "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 services"
+    "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 and three 지수 services"
 )
 
 
@@ -51,18 +52,24 @@ def _markets(_collection: Collection, day: date) -> list[str]:
     return [market for market in MARKET_PREFIXES if market != "KONEX" or day >= KONEX_SINCE]
 
 
-def _collect(collection: Collection, cells: Sequence[Cell], family: str) -> Iterator[Outcome]:
+def _collect(
+    collection: Collection,
+    cells: Sequence[Cell],
+    family: str,
+    category: str = "sto",
+    prefixes: Mapping[str, str] = MARKET_PREFIXES,
+) -> Iterator[Outcome]:
     settings = collection.settings
     assert isinstance(settings, KrxOpenApiSettings) and settings.key
     for cell in cells:
-        if cell.scope not in MARKET_PREFIXES:
+        if cell.scope not in prefixes:
             continue
-        endpoint = f"{MARKET_PREFIXES[cell.scope]}_{family}"
+        endpoint = f"{prefixes[cell.scope]}_{family}"
         attempt = collection.attempt([cell])
         attempt.ask(
             Question(
                 endpoint=endpoint,
-                path=f"svc/apis/sto/{endpoint}",
+                path=f"svc/apis/{category}/{endpoint}",
                 params={"basDd": cell.day.strftime("%Y%m%d")},
                 headers={"AUTH_KEY": settings.key.get_secret_value()},
                 read_records=_records,
@@ -80,6 +87,11 @@ def _collect_base_info(collection: Collection, cells: Sequence[Cell]) -> Iterato
 def _collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
     """`*_bydd_trd`: every stock of a market and day."""
     return _collect(collection, cells, "bydd_trd")
+
+
+def _collect_index_levels(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`{krx,kospi,kosdaq}_dd_trd`: every index of a family and day."""
+    return _collect(collection, cells, "dd_trd", "idx", INDEX_FAMILIES)
 
 
 SERVICE = Service(
@@ -106,6 +118,16 @@ SERVICE = Service(
             published_after_sessions=1,
             published_at=time(8, 0),
             scopes=_markets,
+            since=OPEN_API_SINCE,
+        ),
+        Feed(
+            # last: a key that was not applied for these services stops here and not before the prices
+            name="dd_trd",
+            datasets=("index_daily",),
+            collect=_collect_index_levels,
+            published_after_sessions=1,
+            published_at=time(8, 0),
+            scopes=lambda _collection, _day: tuple(INDEX_FAMILIES),
             since=OPEN_API_SINCE,
         ),
     ),

@@ -2,6 +2,9 @@
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'vendor_investor'],
+    'index_daily': ['int_index_levels__unioned', 'index_name'],
+    'foreign_ownership_daily': ['int_foreign_ownership__unioned', 'null'],
+    'etf_portfolios': ['int_etf_portfolios__unioned', 'component_code'],
 } %}
 
 with
