@@ -19,7 +19,9 @@ from sandbox.simulator.market.rules import (
 from sandbox.simulator.market.securities import Stock
 
 FULL_SIZE = 2_800
-DELISTING_REASON = "기업의 계속성 및 경영의 투명성 등을 종합적으로 고려하여 상장폐지기준에 해당한다고 결정"
+DELISTING_REASON = (
+    "기업의 계속성 및 경영의 투명성 등을 종합적으로 고려하여 상장폐지기준에 해당한다고 결정"
+)
 SPLIT_OFF = date(2026, 3, 11)
 
 

@@ -148,7 +148,9 @@ class _Foreign:
         for day in sessions:
             rate *= 1 + float(random.normal(0, 0.004))
             moves = random.normal(0.0005, 0.014, size=len(dollars))
-            dollars = [price * (1 + float(move)) for price, move in zip(dollars, moves, strict=True)]
+            dollars = [
+                price * (1 + float(move)) for price, move in zip(dollars, moves, strict=True)
+            ]
             self._prices[day] = [Decimal(f"{price * rate:.2f}") for price in dollars]
             self.cash[day] = int(random.uniform(30_000, 34_000) * rate)
             self.values[day] = self.cash[day] + sum(
@@ -188,9 +190,7 @@ def _trade(etf: Etf, shares: int, random: np.random.Generator) -> None:
         previous = close
 
 
-def make(
-    sessions: list[date], indexes: Indexes, random: np.random.Generator
-) -> list[Etf]:
+def make(sessions: list[date], indexes: Indexes, random: np.random.Generator) -> list[Etf]:
     """The three funds with values, bars and holdings, by code."""
     index200 = _Index200(sessions, indexes, random)
     first = Etf(

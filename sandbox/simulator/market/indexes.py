@@ -17,7 +17,14 @@ FULL_COUNTS = {"KOSPI200": 200, "KOSDAQ150": 150}
 START_LEVELS = {"KOSPI": 4_214.17, "KOSPI200": 604.48, "KOSDAQ": 925.47, "KOSDAQ150": 1_538.62}
 
 KOSPI200 = ("990010", "990020", "990030", "990040", *(f"990{10 + number}0" for number in range(14)))
-KOSDAQ150 = ("991010", "991020", "991030", "991040", "991050", *(f"991{20 + number}0" for number in range(7)))
+KOSDAQ150 = (
+    "991010",
+    "991020",
+    "991030",
+    "991040",
+    "991050",
+    *(f"991{20 + number}0" for number in range(7)),
+)
 # effective, announced, entered, left
 EVENTS = {
     "KOSPI200": (

@@ -111,7 +111,7 @@ def _volumes(
     volumes = 1 + np.floor(spare * wanted / wanted.sum()).astype(np.int64)
     volumes[int(np.argmax(volumes))] += bar.volume - volumes.sum()
     _make_feasible(bar.value, volumes, highs, lows)
-    return volumes
+    return np.asarray(volumes)
 
 
 def _position(bar: Bar) -> float:
@@ -132,9 +132,7 @@ def _tilted(weights: np.ndarray, positions: np.ndarray, target: float) -> np.nda
     return np.asarray(turned)
 
 
-def _make_feasible(
-    value: int, volumes: np.ndarray, highs: np.ndarray, lows: np.ndarray
-) -> None:
+def _make_feasible(value: int, volumes: np.ndarray, highs: np.ndarray, lows: np.ndarray) -> None:
     """Move shares between minutes, in place, until the value lies between the least and the most they can cost."""
     for _ in range(len(volumes)):
         too_dear = int((volumes * lows).sum()) - value
@@ -162,7 +160,7 @@ def _values(
     if not 0 <= missing <= int(room.sum()):
         return None
     if missing == 0:
-        return least
+        return np.asarray(least)
     # in whole numbers: the cumulated share of what is missing, so that nothing is lost to rounding
     cumulated = [0]
     total_room = int(room.sum())
@@ -183,8 +181,8 @@ def after_market(
     price = bar.close
     for minute in present.tolist():
         moved = random.normal(0, 0.0015, size=3)
-        prices = to_ticks(np.clip(price * (1 + moved), *bounds))
-        prices = [price, *np.clip(prices, *bounds).tolist()]
+        near = to_ticks(np.clip(price * (1 + moved), *bounds))
+        prices: list[int] = [price, *np.clip(near, *bounds).tolist()]
         traded = 1 + int(volume / len(present) * random.lognormal(0, 0.7))
         value = traded * (min(prices) + max(prices)) // 2
         price = prices[-1]

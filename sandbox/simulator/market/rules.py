@@ -28,7 +28,7 @@ def to_tick(price: float) -> int:
 def to_ticks(prices: np.ndarray) -> np.ndarray:
     """`to_tick` for many prices at once."""
     sizes = TICK_SIZES[np.searchsorted(TICK_BOUNDS, prices.astype(np.int64), side="right")]
-    return np.maximum(np.rint(prices / sizes).astype(np.int64) * sizes, sizes)
+    return np.asarray(np.maximum(np.rint(prices / sizes).astype(np.int64) * sizes, sizes))
 
 
 def etf_to_tick(price: float) -> int:
