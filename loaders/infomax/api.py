@@ -138,9 +138,7 @@ def listed_codes(collection: Collection, day: date, kind: str) -> list[str]:
     The exchange's own list may know a new listing that this vendor's master still lacks.
     """
     codes = [
-        entry.code
-        for entry in collection.listed(day)
-        if entry.kind == kind and not entry.is_konex
+        entry.code for entry in collection.listed(day) if entry.kind == kind and not entry.is_konex
     ]
     if not codes and kind not in collection.cache.setdefault("warned of no list", set()):
         collection.cache["warned of no list"].add(kind)

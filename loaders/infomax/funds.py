@@ -18,9 +18,7 @@ def listed_funds(collection: Collection, day: date) -> list[str]:
 
 def _fail_if_half(answer: Answer) -> None:
     """Compare the components with the vendor's own count of them, where it can be read."""
-    counts = [
-        int(count) for count in answer.column("constituents") if str(count).isdigit()
-    ]
+    counts = [int(count) for count in answer.column("constituents") if str(count).isdigit()]
     if counts and not answer.error and answer.row_count < COMPLETE_ENOUGH * max(counts):
         answer.error = (
             f"etf/port {answer.request['code']}: {answer.row_count} of {max(counts)} components came;"
@@ -39,9 +37,7 @@ def collect_portfolios(collection: Collection, cells: Sequence[Cell]) -> Iterato
             continue  # a stock named by --scope has no portfolio
         attempt = collection.attempt([cell])
         asked = api.yyyymmdd(cell.day)
-        answer = api.ask(
-            attempt, collection, "etf/port", code=cell.scope, date=asked, sort="value"
-        )
+        answer = api.ask(attempt, collection, "etf/port", code=cell.scope, date=asked, sort="value")
         api.fail_if_cut(collection, answer)
         api.fail_if_not_asked(answer, "code", cell.scope)
         api.fail_if_not_asked(answer, "date", asked)

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 
 from loaders import calendar
 from loaders.collect import Collection
-from loaders.feeds import Cell, Outcome, Status
+from loaders.feeds import Answer, Cell, Outcome, Status
 from loaders.indices import indices
 from loaders.infomax import api
 
@@ -50,6 +50,17 @@ def next_morning(day: date) -> datetime:
     return datetime.combine(calendar.next_session(day), FOREIGN_AT, calendar.KST)
 
 
+def _fail_if_outside(answer: Answer) -> None:
+    """Make an answer an error that holds days which were not asked for, or no days: its rows would find no cell."""
+    first, last = answer.request["startDate"], answer.request["endDate"]
+    strangers = [day for day in answer.column("date") if not (day and first <= day <= last)]
+    if strangers and not answer.error:
+        answer.error = (
+            f"{answer.endpoint} {answer.request['code']}: asked for {first} to {last}, the answer holds {strangers[0]!r};"
+            " it is kept out"
+        )
+
+
 def _collect(
     collection: Collection,
     cells: Sequence[Cell],
@@ -76,6 +87,7 @@ def _collect(
         )
         api.fail_if_cut(collection, answer)
         api.fail_if_not_asked(answer, "code", scope)
+        _fail_if_outside(answer)
         came = set(answer.column("date"))
         statuses = {
             cell: Status.NOT_PUBLISHED

@@ -10,15 +10,13 @@ from pydantic_settings import SettingsConfigDict
 from loaders.collect import Collection, Question
 from loaders.config import SourceSettings
 from loaders.errors import AnswerRejectedError, SourceStoppedError
-from loaders.feeds import Cell, Feed, Outcome, Service, Status
+from loaders.feeds import Answer, Cell, Feed, Outcome, Service, Status
 
 MARKET_PREFIXES = {"KOSPI": "stk", "KOSDAQ": "ksq", "KONEX": "knx"}
 OPEN_API_SINCE = date(2010, 1, 4)
 KONEX_SINCE = date(2013, 7, 1)
 INDEX_FAMILIES = {"KRX": "krx", "KOSPI": "kospi", "KOSDAQ": "kosdaq"}
-HOW_TO_GET = (
-    "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 and three 지수 services"
-)
+HOW_TO_GET = "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 and three 지수 services"
 
 
 class KrxOpenApiSettings(SourceSettings):
@@ -52,6 +50,14 @@ def _markets(_collection: Collection, day: date) -> list[str]:
     return [market for market in MARKET_PREFIXES if market != "KONEX" or day >= KONEX_SINCE]
 
 
+def _fail_if_other_day(answer: Answer) -> None:
+    """Make an answer an error that tells of another day: its rows would find no cell."""
+    asked = answer.request["basDd"]
+    others = {day for day in answer.column("bas_dd") if day != asked}
+    if others and not answer.error:
+        answer.error = f"{answer.endpoint}: asked for {asked}, the answer holds {others.pop()!r}; it is kept out"
+
+
 def _collect(
     collection: Collection,
     cells: Sequence[Cell],
@@ -66,7 +72,7 @@ def _collect(
             continue
         endpoint = f"{prefixes[cell.scope]}_{family}"
         attempt = collection.attempt([cell])
-        attempt.ask(
+        answer = attempt.ask(
             Question(
                 endpoint=endpoint,
                 path=f"svc/apis/{category}/{endpoint}",
@@ -75,6 +81,8 @@ def _collect(
                 read_records=_records,
             )
         )
+        if family == "dd_trd":
+            _fail_if_other_day(answer)
         # an empty list means holiday or not yet there; this day is a session, so it will come
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
