@@ -53,8 +53,8 @@ def collect_bars(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outc
 
 
 def rank_requests(cells: Sequence[Cell]) -> int:
-    """Requests for the ranking of some days: each market once, KOSDAQ once more by type."""
-    return len(cells) * (len(RANKED_MARKETS) + len(MASTER_TYPES))
+    """Requests for the ranking of some days: both markets are cut today and asked again by type."""
+    return len(cells) * len(RANKED_MARKETS) * (1 + len(MASTER_TYPES))
 
 
 def collect_ranking(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:

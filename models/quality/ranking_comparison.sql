@@ -1,5 +1,5 @@
--- The vendor's ranking of the whole market beside the published bars of the same names and days. It tells nothing of names
--- that it omits: an answer is cut at its 1,000 greatest.
+-- The vendor's ranking of the whole market beside the published bars of the same names and days. It tells nothing of
+-- names that it omits: an answer is cut at its 1,000 greatest.
 with
 
 cells as (

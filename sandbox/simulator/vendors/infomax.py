@@ -61,6 +61,10 @@ def _known(market: Market) -> Iterable[Stock]:
     return (stock for stock in market.stocks if stock.market != "KONEX")
 
 
+def _with_funds(market: Market) -> list[Security]:
+    return [*_known(market), *market.etfs]
+
+
 def _is_final(day: date, now: datetime) -> bool:
     return datetime.combine(day, FINAL_AT, calendar.KST) <= now
 
@@ -91,7 +95,7 @@ def stock_code(market: Market, params: dict[str, str], now: datetime) -> list[Re
             "equity_type": _equity_type(stock),
             "listed_date": _number(stock.listed),
         }
-        for stock in (*_known(market), *market.etfs)
+        for stock in _with_funds(market)
         if stock.is_listed(today)
         and stock.listed != today
         and params.get("code", "") in stock.code
@@ -259,7 +263,7 @@ def stock_rank(market: Market, params: dict[str, str], now: datetime) -> list[Re
     """The whole market on one day, greatest first."""
     day = parse_day(params.get("date")) or now.date()
     rows = []
-    for stock in (*_known(market), *market.etfs):
+    for stock in _with_funds(market):
         bar = stock.bars.get(day)
         if (
             bar

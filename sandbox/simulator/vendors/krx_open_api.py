@@ -15,7 +15,8 @@ PUBLISHED_AT = time(8, 0)
 MARKETS = {"stk": "KOSPI", "ksq": "KOSDAQ", "knx": "KONEX"}
 FAMILIES = ("bydd_trd", "isu_base_info")
 INDEX_FAMILIES: dict[str, dict[str, str]] = {
-    "krx": {},
+    # the sample market has no KRX 300 of its own: it is told with the levels of KOSPI
+    "krx": {"KOSPI": "KRX 300"},
     "kospi": {"KOSPI": "코스피", "KOSPI200": "코스피 200"},
     "kosdaq": {"KOSDAQ": "코스닥", "KOSDAQ150": "코스닥 150"},
 }
