@@ -44,6 +44,8 @@ def select(
             return False
         if is_stock_code:
             return feed.takes_stock_codes
+        if scope and feed.takes_stock_codes:
+            return False  # a market, an index or a year is no name to ask for
         return feed.collected is Collected.ALWAYS or (
             feed.collected is Collected.SOURCE_NAMED and bool(source_name)
         )
