@@ -10,4 +10,5 @@ SOURCE = Source(
     name="kis",
     title="한국투자증권 (Korea Investment & Securities)",
     services=(master.SERVICE,),
+    listings=master.LISTINGS,
 )
