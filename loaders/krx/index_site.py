@@ -32,7 +32,8 @@ BLDS = {
     CHANGES: "/IDX/03/0304/03040101/mkd03040101T3_03",
 }
 ANSWERS = "contents/IDX/99/IDX99000001.jspx"
-ONE_TIME_PASSWORD = re.compile(r"[A-Za-z0-9+/]{16,1024}={0,2}")
+ONE_TIME_PASSWORD = re.compile(r"[^\s<>{}]{1,1024}")
+"""One word: a page or an error is none."""
 BLOCK_WORDS = re.compile(r"forbidden|access denied|blocked|차단|비정상적인 접근", re.IGNORECASE)
 
 CHANGES_SUFFIX = ":CHANGES"

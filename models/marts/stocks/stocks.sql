@@ -44,6 +44,16 @@ security_types as (
     select * from {{ ref('security_types') }}
 ),
 
+-- the exchange's classification first, then WICS
+sectors_of_stocks as (
+    select distinct on (stock_code)
+        stock_code,
+        sector_id
+    from {{ ref('stock_sectors') }}
+    where sector_id is not null
+    order by stock_code, classification
+),
+
 sessions as (
     select
         date,
@@ -211,6 +221,7 @@ priced_markets as (
 judged as (
     select
         merged.*,
+        sectors_of_stocks.sector_id,
         case
             when
                 merged.delisting_date > coalesce(merged.listing_date, '-infinity')
@@ -225,6 +236,7 @@ judged as (
         end as is_active
     from merged
     left join listed_markets on merged.market = listed_markets.market
+    left join sectors_of_stocks on merged.stock_code = sectors_of_stocks.stock_code
     left join priced_markets on merged.market = priced_markets.market
 ),
 
@@ -233,7 +245,7 @@ final as (
         stock_code::varchar(10) as stock_code,
         stock_name::varchar(100) as stock_name,
         market::varchar(10) as market,
-        null::integer as sector_id,
+        sector_id,
         listing_date,
         case when not is_active then delisting_date end as delisting_date,
         is_active,
