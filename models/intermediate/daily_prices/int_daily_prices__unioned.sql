@@ -111,20 +111,27 @@ unioned as (
             = cells.collection_date
 ),
 
+hashed as (
+    select
+        *,
+        -- one number says whether two rows hold the same values, missing ones included
+        hash_record_extended(
+            row(open_price, high_price, low_price, close_price, base_price, volume, trading_value, listed_shares),
+            0
+        ) as values_hash
+    from unioned
+),
+
 compared as (
     select
         *,
         min(fetched_at) over source_rows as first_fetched_at,
-        count(*) over answer_rows > 1 and (
-            min(close_price) over answer_rows is distinct from max(close_price) over answer_rows
-            or min(volume) over answer_rows is distinct from max(volume) over answer_rows
-            or min(trading_value) over answer_rows is distinct from max(trading_value) over answer_rows
-        ) as has_conflicting_duplicate,
+        min(values_hash) over answer_rows <> max(values_hash) over answer_rows as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, trade_date
             order by is_current desc, fetch_id desc, row_number
         ) as recency
-    from unioned
+    from hashed
     window
         source_rows as (partition by source, stock_code, trade_date),
         answer_rows as (partition by source, stock_code, trade_date, fetch_id)
@@ -158,11 +165,12 @@ checked as (
                         least(open_price, high_price, low_price, volume, trading_value, listed_shares) < 0
                         then 'VALUE_NEGATIVE'
                 end,
+                -- what no column of the marts could hold would stop the build for everybody
                 case
                     when
-                        greatest(open_price, high_price, low_price, close_price, base_price) > 2147483647
-                        or greatest(volume, trading_value, listed_shares, close_price * listed_shares) > 9e18
-                        then 'VALUE_TOO_LARGE'
+                        greatest(open_price, high_price, low_price, close_price, abs(base_price)) > 2147483647
+                        or greatest(volume, trading_value, listed_shares, close_price * listed_shares) > 1e18
+                        then 'VALUE_OUT_OF_RANGE'
                 end,
                 case when close_price <= 0 then 'CLOSE_NOT_POSITIVE' end,
                 case
