@@ -246,9 +246,10 @@ def test_a_vendor_that_ignores_the_prefix_is_not_asked_for_ever(
             path="stock/code", kind="answer", body={"success": True, "results": [record] * 60}, times=10_000
         )  # fmt: skip
         run = database.loaders(
-            "load", "--source", "infomax", "--dataset", "stocks", INFOMAX_ROW_CAP="60", **vendor.environment
+            "load", "--strict", "--source", "infomax", "--dataset", "stocks", INFOMAX_ROW_CAP="60", **vendor.environment
         )  # fmt: skip
         requests = sum(vendor.requests().values())
     assert run.returncode == 1
     assert "the vendor no longer filters by code" in run.stderr
+    assert database.rows("select distinct status from raw.fetch_cells") == [("PARTIAL",)]
     assert requests < 200
