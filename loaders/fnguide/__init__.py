@@ -73,9 +73,7 @@ def read_page(page: BeautifulSoup, code: str) -> list[dict[str, str]]:
     name = page.find(id="giName")
     shown_code = re.search(r"\b[0-9][0-9A-Z]{5}\b", _text(name.parent)) if name else None
     if shown_code and shown_code.group() != code:
-        raise AnswerRejectedError(
-            f"fnguide: the page for {code} is that of {shown_code.group()}"
-        )
+        raise AnswerRejectedError(f"fnguide: the page for {code} is that of {shown_code.group()}")
     label = next(
         (th for th in page.find_all("th") if "".join(_text(th).split()) == FLOAT_CELL), None
     )

@@ -213,9 +213,9 @@ def _ask(
             return attempt.add(answer)
         refused = token
     assert answer is not None
-    error = SourceStoppedError(f"a new token is refused too; {HOW_TO_GET}")
-    collection.stop(error)
-    answer.error = str(error)
+    refusal = SourceStoppedError(f"a new token is refused too; {HOW_TO_GET}")
+    collection.stop(refusal)
+    answer.error = str(refusal)
     return attempt.add(answer)
 
 

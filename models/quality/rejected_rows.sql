@@ -2,6 +2,7 @@
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'vendor_investor'],
+    'floating_shares': ['int_floating_shares__unioned', 'null'],
 } %}
 
 with
