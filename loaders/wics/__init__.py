@@ -53,7 +53,8 @@ def _records(parsed: Any) -> dict[str, Sequence[Any]]:
     if not isinstance(info, dict):
         raise AnswerRejectedError("wics: `info` is not an object")
     count = str(info.get("CNT", ""))
-    if count.isdigit() and int(count) > len(components):
+    # a list without any name is judged by its neighbours, see _gap
+    if components and count.isdigit() and int(count) > len(components):
         raise AnswerRejectedError(
             f"wics: the list has {len(components)} of the {count} names that its header counts"
         )

@@ -1,6 +1,6 @@
--- One row per source, stock and collection, with the shares that the float is a part of. Where the source does not tell
--- those, the newest listed shares on or before the base date are looked up, so a price or a list that arrives late changes
--- every row from its day on: the table is made again from there, not day by day.
+-- One row per source, stock and collection, with the shares that the float is a part of. Where the source does not
+-- tell those, the newest listed shares on or before the base date are looked up, so a price or a list that arrives late
+-- changes every row from its day on: the table is made again from there, not day by day.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_from_day',
@@ -91,8 +91,9 @@ compared as (
     select
         *,
         min(fetched_at) over source_rows as first_fetched_at,
-        min(floating_shares) over attempt_rows is distinct from max(floating_shares) over attempt_rows
-            as has_conflicting_duplicate,
+        (
+            min(floating_shares) over attempt_rows is distinct from max(floating_shares) over attempt_rows
+        ) as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, collection_date
             order by is_current desc, fetch_id desc, row_number
@@ -109,49 +110,86 @@ current_rows as (
 ),
 
 -- the exchange's count on the base date, else the newest one before it
+last_prices as (
+    select
+        current_rows.source,
+        current_rows.stock_code,
+        current_rows.collection_date,
+        bars.listed_shares,
+        bars.trade_date as as_of,
+        1 as preference,
+        source_priorities.priority
+    from current_rows
+    cross join source_priorities
+    cross join lateral (
+        select
+            daily_prices.listed_shares,
+            daily_prices.trade_date
+        from daily_prices
+        where
+            daily_prices.source = source_priorities.source
+            and daily_prices.stock_code = current_rows.stock_code
+            and daily_prices.trade_date <= current_rows.trade_date
+        order by daily_prices.trade_date desc
+        limit 1
+    ) as bars
+    where current_rows.total_shares is null and source_priorities.dataset = 'ohlcv_daily'
+),
+
+last_lists as (
+    select
+        current_rows.source,
+        current_rows.stock_code,
+        current_rows.collection_date,
+        lists.listed_shares,
+        lists.list_date as as_of,
+        2 as preference,
+        source_priorities.priority
+    from current_rows
+    cross join source_priorities
+    cross join lateral (
+        select
+            stock_versions.listed_shares,
+            stock_versions.list_date
+        from stock_versions
+        where
+            stock_versions.source = source_priorities.source
+            and stock_versions.stock_code = current_rows.stock_code
+            and stock_versions.list_date <= current_rows.trade_date
+        order by stock_versions.list_date desc
+        limit 1
+    ) as lists
+    where current_rows.total_shares is null and source_priorities.dataset = 'stocks'
+),
+
+known_counts as (
+    select * from last_prices
+    union all
+    select * from last_lists
+),
+
+newest_counts as (
+    select distinct on (source, stock_code, collection_date)
+        source,
+        stock_code,
+        collection_date,
+        listed_shares,
+        as_of
+    from known_counts
+    order by source asc, stock_code asc, collection_date asc, as_of desc, preference asc, priority asc
+),
+
 with_listed_shares as (
     select
         current_rows.*,
-        listed.listed_shares,
-        listed.as_of as listed_shares_date
+        newest_counts.listed_shares,
+        newest_counts.as_of as listed_shares_date
     from current_rows
-    left join lateral (
-        select
-            known.listed_shares,
-            known.as_of
-        from source_priorities
-        cross join lateral (
-            (
-                select
-                    daily_prices.listed_shares,
-                    daily_prices.trade_date as as_of
-                from daily_prices
-                where
-                    source_priorities.dataset = 'ohlcv_daily'
-                    and daily_prices.source = source_priorities.source
-                    and daily_prices.stock_code = current_rows.stock_code
-                    and daily_prices.trade_date <= current_rows.trade_date
-                order by daily_prices.trade_date desc
-                limit 1
-            )
-            union all
-            (
-                select
-                    stock_versions.listed_shares,
-                    stock_versions.list_date as as_of
-                from stock_versions
-                where
-                    source_priorities.dataset = 'stocks'
-                    and stock_versions.source = source_priorities.source
-                    and stock_versions.stock_code = current_rows.stock_code
-                    and stock_versions.list_date <= current_rows.trade_date
-                order by stock_versions.list_date desc
-                limit 1
-            )
-        ) as known
-        order by known.as_of desc, source_priorities.dataset, source_priorities.priority
-        limit 1
-    ) as listed on current_rows.total_shares is null
+    left join newest_counts
+        on
+            current_rows.source = newest_counts.source
+            and current_rows.stock_code = newest_counts.stock_code
+            and current_rows.collection_date = newest_counts.collection_date
 ),
 
 totalled as (
@@ -178,7 +216,7 @@ checked as (
                 case when floating_shares <= 0 then 'FLOAT_NOT_POSITIVE' end,
                 case when known_total_shares > 0 and ratio > 100 then 'FLOAT_ABOVE_LISTED' end,
                 case
-                    -- its shares, listed shares and ratio are one statement; where they differ, a column is another one.
+                    -- its shares, listed shares and ratio are one statement: where they differ, a column is shifted.
                     -- FnGuide divides by index-adjusted shares: that difference is a remark, no error
                     when source = 'kiwoom' and abs(ratio - vendor_ratio) > 1 then 'FLOAT_RATIO_CONTRADICTED'
                 end,
