@@ -4,13 +4,14 @@ What a source offers stands in its own folder; what its records hold stands in
 `models/staging/<source>/_<source>__sources.yml`.
 """
 
-from loaders import fnguide, infomax, kiwoom, krx, marcap, wics
+from loaders import fnguide, infomax, kis, kiwoom, krx, marcap, wics
 from loaders.errors import UsageError
 from loaders.feeds import Collected, Feed, Service, Source
 
 SOURCES: tuple[Source, ...] = (
     infomax.SOURCE,
     krx.SOURCE,
+    kis.SOURCE,
     kiwoom.SOURCE,
     wics.SOURCE,
     fnguide.SOURCE,

@@ -117,6 +117,7 @@ last_prices as (
         current_rows.collection_date,
         bars.listed_shares,
         bars.trade_date as as_of,
+        bars.trade_date as fresh_until,
         1 as preference,
         source_priorities.priority
     from current_rows
@@ -143,6 +144,8 @@ last_lists as (
         current_rows.collection_date,
         lists.listed_shares,
         lists.list_date as as_of,
+        -- its counts are cut to thousands: they speak where the exact ones are a month older
+        lists.list_date - case when source_priorities.source = 'kis' then 31 else 0 end as fresh_until,
         2 as preference,
         source_priorities.priority
     from current_rows
@@ -176,7 +179,7 @@ newest_counts as (
         listed_shares,
         as_of
     from known_counts
-    order by source asc, stock_code asc, collection_date asc, as_of desc, preference asc, priority asc
+    order by source asc, stock_code asc, collection_date asc, fresh_until desc, preference asc, priority asc
 ),
 
 with_listed_shares as (
