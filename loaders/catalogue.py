@@ -4,11 +4,19 @@ What a source offers stands in its own folder; what its records hold stands in
 `models/staging/<source>/_<source>__sources.yml`.
 """
 
-from loaders import infomax, kis, krx, marcap
+from loaders import fnguide, infomax, kis, kiwoom, krx, marcap, wics
 from loaders.errors import UsageError
 from loaders.feeds import Collected, Feed, Service, Source
 
-SOURCES: tuple[Source, ...] = (infomax.SOURCE, krx.SOURCE, kis.SOURCE, marcap.SOURCE)
+SOURCES: tuple[Source, ...] = (
+    infomax.SOURCE,
+    krx.SOURCE,
+    kis.SOURCE,
+    kiwoom.SOURCE,
+    wics.SOURCE,
+    fnguide.SOURCE,
+    marcap.SOURCE,
+)
 
 
 def datasets() -> list[str]:

@@ -13,13 +13,24 @@ from fastapi import FastAPI, Request, Response
 from loaders.collect import SAMPLE_HEADER
 from sandbox.simulator.market import market
 from sandbox.simulator.stage import Fault, JsonFields, Stage, reply
-from sandbox.simulator.vendors import infomax, kis_master, krx_index, krx_open_api
+from sandbox.simulator.vendors import (
+    fnguide,
+    infomax,
+    kis_master,
+    kiwoom,
+    krx_index,
+    krx_open_api,
+    wics,
+)
 
 VENDORS = (
     infomax,
     krx_open_api,
     kis_master,
     krx_index,
+    kiwoom,
+    wics,
+    fnguide,
 )
 
 

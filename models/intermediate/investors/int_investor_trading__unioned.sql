@@ -10,8 +10,8 @@
 
 -- A source that tells bought and sold amounts of a type in one record, and one that needs a call for each of them.
 {% set whole_records = {'stg_infomax__stock_investor': 'infomax'} %}
-{% set single_amounts = {} %}
-{% set labelled_sources = ['infomax'] %}
+{% set single_amounts = {'stg_kiwoom__investors': 'kiwoom'} %}
+{% set labelled_sources = ['infomax', 'kiwoom'] %}
 
 with
 

@@ -18,6 +18,7 @@
     'stg_krx__ksq_isu_base_info': 'krx',
     'stg_krx__knx_isu_base_info': 'krx',
     'int_stocks__kis_listed': 'kis',
+    'stg_kiwoom__stock_list': 'kiwoom',
 } %}
 
 with
