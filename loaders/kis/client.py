@@ -50,6 +50,8 @@ class KisSettings(SourceSettings):
     requests_per_minute: float = 960
     market_division: str = "J"
     """Venue of prices: J is the exchange, NX is Nextrade, UN is both together."""
+    investor_etc_class: str = ""
+    """`FID_ETC_CLS_CODE` of the flows: documented as empty or 1, users send either and see no difference."""
     token_interval_seconds: float = 61
     """Between two requests for a token; the vendor refuses a second one within a minute."""
 
@@ -323,7 +325,9 @@ def _is_closed(parsed: Mapping[str, Any]) -> bool:
 def _read(request: Request, parsed: Any) -> Records:
     """Records of the envelope `{"rt_cd": "0", …, "output2": […]}`."""
     if not isinstance(parsed, dict) or "rt_cd" not in parsed:
-        raise AnswerRejectedError("kis: the answer is not the vendor's envelope (rt_cd, msg_cd, output)")
+        raise AnswerRejectedError(
+            "kis: the answer is not the vendor's envelope (rt_cd, msg_cd, output)"
+        )
     if _is_closed(parsed):
         return []
     if parsed["rt_cd"] != "0":
@@ -369,7 +373,11 @@ def pages(
         if page.answer.error:
             return
         if page.answer.payload_sha256 in seen and page.answer.row_count:
-            attempt.fail(request.endpoint, asked, f"page {number} is one that came before; the list is not whole")
+            attempt.fail(
+                request.endpoint,
+                asked,
+                f"page {number} is one that came before; the list is not whole",
+            )
             return
         seen.add(page.answer.payload_sha256)
         yield page
