@@ -2,6 +2,8 @@
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'vendor_investor'],
+    'corporate_actions': ['int_corporate_actions__recorded', 'kind'],
+    'minute_bars': ['int_minute_bars__unioned', 'minute_label'],
 } %}
 
 with
