@@ -250,8 +250,9 @@ current_records as (
 ),
 
 -- Trades settle on the second business day after (T+2): who buys on the session before the record date is no holder on
--- it. So that session is the ex-date of what holders are entitled to; a record date without a session counts as the last
--- one before. A split, a reduction or a merger changes the shares themselves: it takes effect where the new ones trade.
+-- it. So that session is the ex-date of what holders are entitled to; a record date without a session counts as the
+-- last one before. A split, a reduction or a merger changes the shares themselves: it takes effect where the new ones
+-- begin to trade.
 dated as (
     select
         current_records.*,
