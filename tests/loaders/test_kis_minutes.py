@@ -355,8 +355,8 @@ def test_real_bars_without_a_running_total_are_published_without_value(built: Da
         "select time::text, open_price, high_price, low_price, close_price, volume, trading_value"
         " from marts.ohlcv_minute where stock_code = '005930' order by time"
     ) == [
-        ("2026-09-29 00:59:00+00", 271000, 271500, 271000, 271500, 11418, None),
-        ("2026-09-29 01:00:00+00", 271500, 272000, 271000, 272000, 46062, None),
+        ("2026-09-29 09:59:00+09", 271000, 271500, 271000, 271500, 11418, None),
+        ("2026-09-29 10:00:00+09", 271500, 272000, 271000, 272000, 46062, None),
     ]
 
 
