@@ -64,6 +64,7 @@ class Question:
         parse: turns the body into what `read_records` takes.
         sent_as: `query` for a GET; `form` or `json` for a POST.
         noted: recorded with the request without being sent, where the vendor takes a key in a header or in the path.
+        unrecorded: sent with `params` and recorded nowhere: a one-time password.
     """
 
     endpoint: str
@@ -74,6 +75,7 @@ class Question:
     parse: Callable[[bytes], Any] = parse_json
     sent_as: Literal["query", "form", "json"] = "query"
     noted: Mapping[str, str] = field(default_factory=dict)
+    unrecorded: Mapping[str, str] = field(default_factory=dict)
 
 
 class Collection:
@@ -162,7 +164,7 @@ class Collection:
                 "GET" if question.sent_as == "query" else "POST",
                 question.path,
                 headers=question.headers,
-                **{_SENT_AS[question.sent_as]: question.params},
+                **{_SENT_AS[question.sent_as]: {**question.params, **question.unrecorded}},
             )
         except RequestFailedError as error:
             answer.error = str(error)
@@ -373,8 +375,8 @@ class _Batch:
         self._result.answers += len(outcome.answers)
         for cell in outcome.cells:
             self._result.cells[entry.status_of(cell)] += 1
-        if outcome.error:
-            self._result.errors.append(outcome.error)
+        if entry.outcome.error:  # a list that was refused failed only here
+            self._result.errors.append(entry.outcome.error)
         if self._rows >= BATCH_ROWS or self._answers >= BATCH_ANSWERS:
             self.flush()
 

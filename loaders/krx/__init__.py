@@ -1,10 +1,10 @@
-"""한국거래소 (Korea Exchange): the Open API.
+"""한국거래소 (Korea Exchange): the Open API and the index site.
 
 README.md in this folder says what the exchange offers and under which terms.
 """
 
 from loaders.feeds import Source
-from loaders.krx import open_api
+from loaders.krx import index_site, open_api
 from loaders.universe import current_fetches
 
 LISTINGS = " union all ".join(
@@ -19,6 +19,6 @@ LISTINGS = " union all ".join(
 SOURCE = Source(
     name="krx",
     title="한국거래소 (Korea Exchange)",
-    services=(open_api.SERVICE,),
+    services=(open_api.SERVICE, index_site.SERVICE),
     listings=LISTINGS,
 )

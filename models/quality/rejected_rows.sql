@@ -1,20 +1,26 @@
--- One line a dataset: where its rows are checked, and what tells two rows of a stock and day apart.
+-- One line a dataset: where its rows are checked, the day of a row, and what tells two rows of a stock and day apart.
 {% set checked = {
-    'daily_prices': ['int_daily_prices__unioned', 'null'],
-    'investor_trading': ['int_investor_trading__unioned', 'vendor_investor'],
-    'corporate_actions': ['int_corporate_actions__recorded', 'kind'],
-    'minute_bars': ['int_minute_bars__unioned', 'minute_label'],
+    'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
+    'investor_trading': ['int_investor_trading__unioned', 'trade_date', 'vendor_investor'],
+    'stocks': ['int_stocks__refused', 'trade_date', 'null'],
+    'index_members': ['int_index_members__unioned', 'trade_date', 'index_name'],
+    'index_changes': ['int_index_changes__unioned', 'trade_date', 'index_name'],
+    'index_daily': ['int_index_levels__unioned', 'trade_date', 'index_name'],
+    'foreign_ownership_daily': ['int_foreign_ownership__unioned', 'trade_date', 'null'],
+    'etf_portfolios': ['int_etf_portfolios__unioned', 'trade_date', 'component_code'],
+    'corporate_actions': ['int_corporate_actions__recorded', 'trade_date', 'kind'],
+    'minute_bars': ['int_minute_bars__unioned', 'trade_date', 'minute_label'],
 } %}
 
 with
 
 unioned as (
-    {% for dataset, (relation, item) in checked.items() %}
+    {% for dataset, (relation, day, item) in checked.items() %}
     select
         '{{ dataset }}' as dataset,
         source,
         stock_code,
-        trade_date,
+        {{ day }} as trade_date,
         {{ item }}::text as item,
         broken_rules,
         fetch_id,

@@ -13,12 +13,14 @@ from fastapi import FastAPI, Request, Response
 from loaders.collect import SAMPLE_HEADER
 from sandbox.simulator.market import market
 from sandbox.simulator.stage import Fault, JsonFields, Stage, reply
-from sandbox.simulator.vendors import infomax, kis, krx_open_api
+from sandbox.simulator.vendors import infomax, kis, kis_master, krx_index, krx_open_api
 
 VENDORS = (
     infomax,
     kis,
     krx_open_api,
+    kis_master,
+    krx_index,
 )
 
 

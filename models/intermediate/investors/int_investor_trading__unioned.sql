@@ -64,6 +64,7 @@ amounts as (
         flows.buy_value,
         flows.sell_value,
         flows.unreadable_fields,
+        false as has_conflicting_amounts,
         flows.fetch_id,
         flows.row_number,
         cells.fetched_at,
@@ -86,6 +87,9 @@ amounts as (
         max(flows.amount) filter (where flows.side = 'BUY' and flows.measure = 'VALUE') as buy_value,
         max(flows.amount) filter (where flows.side = 'SELL' and flows.measure = 'VALUE') as sell_value,
         max(flows.unreadable_fields) as unreadable_fields,
+        -- the same amount twice with different values; only one of each would survive the grouping
+        count(distinct (flows.side, flows.measure, flows.amount)) > count(distinct (flows.side, flows.measure))
+            as has_conflicting_amounts,
         -- one row is made of several answers: the last of them stands for the attempt
         max(flows.fetch_id) as fetch_id,
         max(flows.row_number) as row_number,
@@ -110,20 +114,28 @@ unioned as (
     left join value_units on amounts.source = value_units.source
 ),
 
+hashed as (
+    select
+        *,
+        -- one number says whether two rows hold the same values, missing ones included
+        hash_record_extended(
+            row(buy_volume, sell_volume, buy_value, sell_value),
+            0
+        ) as values_hash
+    from unioned
+),
+
 compared as (
     select
         *,
         min(fetched_at) over vendor_rows as first_fetched_at,
-        count(*) over answer_rows > 1 and (
-            min(buy_volume) over answer_rows is distinct from max(buy_volume) over answer_rows
-            or min(sell_volume) over answer_rows is distinct from max(sell_volume) over answer_rows
-            or min(buy_value) over answer_rows is distinct from max(buy_value) over answer_rows
-        ) as has_conflicting_duplicate,
+        has_conflicting_amounts
+        or min(values_hash) over answer_rows <> max(values_hash) over answer_rows as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, trade_date, vendor_investor
             order by is_current desc, fetch_id desc, row_number
         ) as recency
-    from unioned
+    from hashed
     window
         vendor_rows as (partition by source, stock_code, trade_date, vendor_investor),
         answer_rows as (partition by source, stock_code, trade_date, vendor_investor, fetch_id)
@@ -177,6 +189,8 @@ checked as (
                     when num_nulls(buy_volume, sell_volume, buy_value, sell_value) > 0 then 'VALUE_MISSING'
                 end,
                 case when least(buy_volume, sell_volume, buy_value, sell_value) < 0 then 'VALUE_NEGATIVE' end,
+                -- what no column of the marts could hold would stop the build for everybody
+                case when greatest(buy_volume, sell_volume, buy_value, sell_value) > 1e18 then 'VALUE_OUT_OF_RANGE' end,
                 case
                     when
                         num_nonnulls(
@@ -198,15 +212,25 @@ checked as (
                 end,
                 case
                     when
-                        false
-                        {% for amount in amounts %}
-                        {%- set tolerance = '0' if amount.endswith('volume') else 'value_tolerance' %}
-                        -- by name alone it is open whether the vendor's total holds the government: either sum will do
-                        or least(
-                            abs(institution_total_{{ amount }} - institutions_{{ amount }}),
+                        -- by name alone it is open whether the vendor's total holds the government: either sum will do,
+                        -- but it must be the same one for every amount
+                        not (
+                            {% for amount in amounts %}
+                            abs(institution_total_{{ amount }} - institutions_{{ amount }})
+                            <= {{ '0' if amount.endswith('volume') else 'value_tolerance' }}
+                            {{ 'and' if not loop.last }}
+                            {% endfor %}
+                        )
+                        and not (
+                            {% for amount in amounts %}
                             abs(institution_total_{{ amount }} - institutions_without_government_{{ amount }})
-                        ) > {{ tolerance }}
-                        or abs(foreign_total_{{ amount }} - foreigners_{{ amount }}) > {{ tolerance }}
+                            <= {{ '0' if amount.endswith('volume') else 'value_tolerance' }}
+                            {{ 'and' if not loop.last }}
+                            {% endfor %}
+                        )
+                        {% for amount in amounts %}
+                        or abs(foreign_total_{{ amount }} - foreigners_{{ amount }})
+                        > {{ '0' if amount.endswith('volume') else 'value_tolerance' }}
                         {% endfor %}
                         then 'TOTAL_NOT_SUM'
                 end

@@ -26,6 +26,7 @@ final as (
             when source_rows.prdy_vrss_sign in ('4', '5') then -abs({{ to_number('source_rows.prdy_vrss') }})
             else abs({{ to_number('source_rows.prdy_vrss') }})
         end as base_price,
+        null::numeric as change_rate,
         {{ to_number('source_rows.acml_vol') }} as volume,
         {{ to_number('source_rows.acml_tr_pbmn') }} as trading_value,
         -- the vendor tells the shares of now only (output1), never those of the day
