@@ -16,6 +16,7 @@ from sandbox.simulator.stage import Fault, JsonFields, Stage, reply
 from sandbox.simulator.vendors import (
     fnguide,
     infomax,
+    kis,
     kis_master,
     kiwoom,
     krx_index,
@@ -25,6 +26,7 @@ from sandbox.simulator.vendors import (
 
 VENDORS = (
     infomax,
+    kis,
     krx_open_api,
     kis_master,
     krx_index,
