@@ -90,25 +90,44 @@ def previous_session(day: date) -> date:
     return _all_sessions()[preceding]
 
 
+def closures(start: date, end: date) -> list[tuple[date, str]]:
+    """Weekdays from `start` to `end` without a session, with the Korean reason, oldest first."""
+    return [
+        (day, row["reason_ko"])
+        for day, row in sorted(_exceptions().items())
+        if row["exception_kind"] == "CLOSED" and start <= day <= end and day.weekday() < 5
+    ]
+
+
+def session_open(day: date) -> datetime:
+    """Start of the regular session in KST.
+
+    Raises:
+        UsageError: the day is no session.
+    """
+    return datetime.combine(day, time.fromisoformat(_hours(day)["opens_at"]), KST)
+
+
 def session_close(day: date) -> datetime:
     """End of the regular session in KST.
 
     Raises:
         UsageError: the day is no session.
     """
+    return datetime.combine(day, time.fromisoformat(_hours(day)["closes_at"]), KST)
+
+
+def _hours(day: date) -> dict[str, str]:
     if not is_session(day):
         raise UsageError(f"{day} is no session of the exchange")
-    exception = _exceptions().get(day)
-    if exception:
-        closes_at = exception["closes_at"]
-    else:
-        kind = "SATURDAY" if day.weekday() == 5 else "WEEKDAY"
-        with (FOLDER / "trading_hours.csv").open(encoding="utf-8") as file:
-            closes_at = next(
-                row["closes_at"]
-                for row in csv.DictReader(file)
-                if row["weekday_kind"] == kind
-                and row["valid_from"] <= day.isoformat()
-                and (not row["valid_to"] or day.isoformat() < row["valid_to"])
-            )
-    return datetime.combine(day, time.fromisoformat(closes_at), KST)
+    if exception := _exceptions().get(day):
+        return exception
+    kind = "SATURDAY" if day.weekday() == 5 else "WEEKDAY"
+    with (FOLDER / "trading_hours.csv").open(encoding="utf-8") as file:
+        return next(
+            row
+            for row in csv.DictReader(file)
+            if row["weekday_kind"] == kind
+            and row["valid_from"] <= day.isoformat()
+            and (not row["valid_to"] or day.isoformat() < row["valid_to"])
+        )

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from loaders.config import PROJECT_ROOT
-from sandbox.simulator.vendors import infomax, krx_open_api
+from sandbox.simulator.app import environment
 
 SEED = 20260102
 NOW = "2026-10-08T20:30:00+09:00"
@@ -33,8 +33,15 @@ class Simulator:
     environment: dict[str, str]
 
     def plant_fault(self, **fault: Any) -> None:
-        """Plant a misbehaviour; see `sandbox.simulator.app.Fault`."""
-        requests.post(f"{self.base_url}/_faults", json=fault, timeout=10).raise_for_status()
+        """Plant a misbehaviour; see `sandbox.simulator.stage.Fault`.
+
+        Raises:
+            ValueError: there is no such fault.
+        """
+        planted = requests.post(f"{self.base_url}/_faults", json=fault, timeout=10)
+        if planted.status_code == 400:
+            raise ValueError(planted.json()["error"])
+        planted.raise_for_status()
 
     def clear_faults(self) -> None:
         """Take back all planted misbehaviour."""
@@ -45,22 +52,21 @@ class Simulator:
         counts: dict[str, int] = requests.get(f"{self.base_url}/_requests", timeout=10).json()
         return counts
 
+    def rates(self) -> dict[str, dict[str, float]]:
+        """By vendor prefix: requests, peak_per_second, peak_per_minute, seconds."""
+        rates: dict[str, dict[str, float]] = requests.get(
+            f"{self.base_url}/_rates", timeout=10
+        ).json()
+        return rates
 
-def environment(base_url: str) -> dict[str, str]:
-    """Variables that point the loaders at a simulator."""
-    return {
-        "INFOMAX_BASE_URL": f"{base_url}/infomax",
-        "INFOMAX_TOKEN": infomax.TOKEN,
-        "INFOMAX_REQUESTS_PER_MINUTE": "0",
-        "KRX_OPENAPI_BASE_URL": f"{base_url}/krx-openapi",
-        "KRX_OPENAPI_KEY": krx_open_api.KEY,
-        "KRX_OPENAPI_REQUESTS_PER_MINUTE": "0",
-    }
+    def forget_requests(self) -> None:
+        """Start counting requests anew."""
+        requests.delete(f"{self.base_url}/_requests", timeout=10).raise_for_status()
 
 
 @contextmanager
 def running_simulator(
-    *, seed: int = SEED, now: str = NOW, row_cap: int = 1000
+    *, seed: int = SEED, now: str = NOW, row_cap: int = 1000, size: str = "small"
 ) -> Iterator[Simulator]:
     """Start a simulator on a free port, wait until it answers, and stop it in the end.
 
@@ -69,7 +75,7 @@ def running_simulator(
     """
     command = [sys.executable, "-m", "sandbox.simulator", "--port", "0", "--seed", str(seed)]
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [*command, "--now", now, "--row-cap", str(row_cap)],
+        [*command, "--now", now, "--row-cap", str(row_cap), "--size", size],
         cwd=PROJECT_ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

@@ -4,9 +4,13 @@ from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import Any
 
+from fastapi import APIRouter, Request, Response
+
 from loaders import calendar
 from sandbox.simulator.market import Bar, Market, Stock, parse_day, yyyymmdd
+from sandbox.simulator.stage import Stage, reply
 
+PREFIX = "/infomax"
 TOKEN = "sample-token"  # noqa: S105 - opens nothing but the simulator
 FINAL_AT = time(19, 0)
 
@@ -219,3 +223,29 @@ def answer(
     if rows is None:
         return {"success": False, "message": "error params"}
     return {"success": True, "results": rows[:row_cap]}
+
+
+def environment(base_url: str) -> dict[str, str]:
+    """Variables that point the loaders at this vendor, without a limit of rate."""
+    return {
+        "INFOMAX_BASE_URL": f"{base_url}{PREFIX}",
+        "INFOMAX_TOKEN": TOKEN,
+        "INFOMAX_REQUESTS_PER_MINUTE": "0",
+    }
+
+
+def router(stage: Stage) -> APIRouter:
+    """Its routes."""
+    routes = APIRouter(prefix=PREFIX)
+
+    @routes.get("/api/{endpoint:path}")
+    def ask(endpoint: str, request: Request) -> Response:
+        if request.headers.get("authorization") != f"bearer {TOKEN}":
+            return reply(denied())
+        if endpoint not in ENDPOINTS:
+            return reply("Not Found", status=404)
+        params = dict(request.query_params)
+        payload = answer(stage.market, endpoint, params, stage.now, stage.row_cap)
+        return stage.answer(request, payload)
+
+    return routes

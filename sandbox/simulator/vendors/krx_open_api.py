@@ -3,9 +3,13 @@
 from datetime import datetime, time
 from typing import Any
 
+from fastapi import APIRouter, Request, Response
+
 from loaders import calendar
 from sandbox.simulator.market import Market, Stock, parse_day, yyyymmdd
+from sandbox.simulator.stage import Stage, reply
 
+PREFIX = "/krx-openapi"
 KEY = "sample-key"
 PUBLISHED_AT = time(8, 0)
 MARKETS = {"stk": "KOSPI", "ksq": "KOSDAQ", "knx": "KONEX"}
@@ -53,7 +57,7 @@ def _base_info(stock: Stock, text: str) -> Record:
         "SECUGRP_NM": stock.group,
         "SECT_TP_NM": section,
         "KIND_STKCERT_TP_NM": stock.kind,
-        "PARVAL": stock.par,
+        "PARVAL": stock.par_on(day),
         "LIST_SHRS": str(stock.bars[day].shares),
     }
 
@@ -79,3 +83,29 @@ def answer(
             if stock.market_on(day)[0].split()[0] == MARKETS[prefix]
         ]
     }
+
+
+def environment(base_url: str) -> dict[str, str]:
+    """Variables that point the loaders at this vendor, without a limit of rate."""
+    return {
+        "KRX_OPENAPI_BASE_URL": f"{base_url}{PREFIX}",
+        "KRX_OPENAPI_KEY": KEY,
+        "KRX_OPENAPI_REQUESTS_PER_MINUTE": "0",
+    }
+
+
+def router(stage: Stage) -> APIRouter:
+    """Its routes."""
+    routes = APIRouter(prefix=PREFIX)
+
+    @routes.get("/svc/apis/sto/{api}")
+    def ask(api: str, request: Request) -> Response:
+        if request.headers.get("auth_key") != KEY:
+            return reply({"respMsg": "Unauthorized Key", "respCode": "401"}, status=401)
+        payload = answer(stage.market, api, dict(request.query_params), stage.now)
+        if payload is None:
+            message = f"[svc/apis/sto/{api}] API referenced by the path does not exist."
+            return reply({"respMsg": message, "respCode": "404"}, status=404)
+        return stage.answer(request, payload)
+
+    return routes
