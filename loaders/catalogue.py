@@ -44,9 +44,9 @@ def select(
             return False
         if is_stock_code:
             return feed.takes_stock_codes
-        return feed.collected is Collected.ALWAYS or (
-            feed.collected is Collected.SOURCE_NAMED and bool(source_name)
-        )
+        if feed.collected is Collected.SCOPE_NAMED:
+            return bool(scope) and not feed.takes_stock_codes and feed.takes(scope or "")
+        return feed.collected is Collected.ALWAYS or bool(source_name)
 
     selected = []
     for source in SOURCES:
