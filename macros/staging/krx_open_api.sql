@@ -8,8 +8,8 @@
 #}
 {% macro stg_krx_daily(relation) -%}
 {%- set numbers = [
-    'tdd_clsprc', 'cmpprevdd_prc', 'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'acc_trdvol', 'acc_trdval', 'mktcap',
-    'list_shrs',
+    'tdd_clsprc', 'cmpprevdd_prc', 'fluc_rt', 'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'acc_trdvol', 'acc_trdval',
+    'mktcap', 'list_shrs',
 ] -%}
 with
 
@@ -34,6 +34,7 @@ final as (
         {{ to_number('source_rows.tdd_clsprc') }} as close_price,
         -- the change is signed and against the base price
         {{ to_number('source_rows.tdd_clsprc') }} - {{ to_number('source_rows.cmpprevdd_prc') }} as base_price,
+        {{ to_number('source_rows.fluc_rt') }} as change_rate,
         {{ to_number('source_rows.acc_trdvol') }} as volume,
         {{ to_number('source_rows.acc_trdval') }} as trading_value,
         {{ to_number('source_rows.list_shrs') }} as listed_shares,

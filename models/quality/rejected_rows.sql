@@ -1,18 +1,18 @@
--- One line a dataset: where its rows are checked, and what tells two rows of a stock and day apart.
+-- One line a dataset: where its rows are checked, the day of a row, and what tells two rows of a stock and day apart.
 {% set checked = {
-    'daily_prices': ['int_daily_prices__unioned', 'null'],
-    'investor_trading': ['int_investor_trading__unioned', 'vendor_investor'],
+    'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
+    'investor_trading': ['int_investor_trading__unioned', 'trade_date', 'vendor_investor'],
 } %}
 
 with
 
 unioned as (
-    {% for dataset, (relation, item) in checked.items() %}
+    {% for dataset, (relation, day, item) in checked.items() %}
     select
         '{{ dataset }}' as dataset,
         source,
         stock_code,
-        trade_date,
+        {{ day }} as trade_date,
         {{ item }}::text as item,
         broken_rules,
         fetch_id,

@@ -183,3 +183,22 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     assert ("infomax",) in warehouse.rows(
         "select distinct source from marts.ohlcv_daily where time = '2026-05-19'"
     )
+
+
+def test_a_failed_cell_is_published_around_and_reported_until_it_comes(
+    warehouse: Database, simulator: Simulator
+) -> None:
+    day = (
+        "load", "--source", "krx", "--dataset", "ohlcv_daily", "--from", "2026-05-20", "--to", "2026-05-20",
+        "--scope", "KOSPI", "--refresh",
+    )  # fmt: skip
+    simulator.plant_fault(path="stk_bydd_trd", kind="truncate", times=1)
+    warehouse.loaders(*day, **simulator.environment)
+    built = warehouse.dbt("build")
+    assert built.returncode == 1
+    assert "no_failed_cells" in built.stdout
+    assert warehouse.rows(
+        "select count(*) > 0 from marts.ohlcv_daily where time = '2026-05-20'"
+    ) == [(True,)]
+    assert warehouse.loaders(*day, **simulator.environment).returncode == 0
+    assert warehouse.dbt("build").returncode == 0

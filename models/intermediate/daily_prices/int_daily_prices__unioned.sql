@@ -1,8 +1,9 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_daily']},
+    meta={'day_column': 'collection_date', 'datasets': ['ohlcv_daily']},
     indexes=[
+        {'columns': ['collection_date']},
         {'columns': ['trade_date']},
         {'columns': ['source', 'stock_code', 'trade_date'], 'unique': true},
     ],
@@ -35,10 +36,29 @@ cells as (
         {{ and_in_days_to_rebuild('collection_date') }}
 ),
 
-unioned as (
+fetch_cells as (
+    select
+        fetch_id,
+        collection_date
+    from {{ ref('stg_ledger__fetch_cells') }}
+    where dataset = 'ohlcv_daily'
+),
+
+-- the days that an answer was asked for, whether they are at hand or not
+fetch_spans as (
+    select
+        fetch_cells.fetch_id,
+        min(fetch_cells.collection_date) as first_date,
+        max(fetch_cells.collection_date) as last_date
+    from fetch_cells
+    where fetch_cells.fetch_id in (select cells.fetch_id from cells)
+    group by fetch_cells.fetch_id
+),
+
+vendor_rows as (
     {% for relation, source_name in relations.items() %}
     select
-        cells.source,
+        '{{ source_name }}' as source,
         rows_of_source.stock_code,
         rows_of_source.trade_date,
         rows_of_source.stock_name,
@@ -49,6 +69,7 @@ unioned as (
         rows_of_source.low_price,
         rows_of_source.close_price,
         rows_of_source.base_price,
+        rows_of_source.change_rate,
         rows_of_source.volume,
         rows_of_source.trading_value,
         rows_of_source.listed_shares,
@@ -56,16 +77,40 @@ unioned as (
         rows_of_source.unreadable_fields,
         rows_of_source.fetch_id,
         rows_of_source.row_number,
-        cells.fetched_at,
-        cells.is_current
-    from cells
-    inner join {{ ref(relation) }} as rows_of_source
-        on
-            cells.fetch_id = rows_of_source.fetch_id
-            and cells.collection_date = rows_of_source.trade_date
-    where cells.source = '{{ source_name }}'
+        fetch_spans.first_date,
+        coalesce(
+            rows_of_source.trade_date between fetch_spans.first_date and fetch_spans.last_date, false
+        ) as has_its_day
+    from fetch_spans
+    inner join {{ ref(relation) }} as rows_of_source on fetch_spans.fetch_id = rows_of_source.fetch_id
     {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+-- a row whose date cannot be read, or was not asked for, stands with the first day of its answer, to be rejected there
+unioned as (
+    select
+        vendor_rows.source,
+        vendor_rows.stock_code,
+        case when vendor_rows.has_its_day then vendor_rows.trade_date end as trade_date,
+        cells.collection_date,
+        {% for column in [
+            'stock_name', 'vendor_market', 'board_section', 'open_price', 'high_price', 'low_price', 'close_price',
+            'base_price', 'change_rate', 'volume', 'trading_value', 'listed_shares', 'vendor_market_cap',
+            'unreadable_fields', 'has_its_day', 'fetch_id', 'row_number',
+        ] %}
+        vendor_rows.{{ column }},
+        {% endfor %}
+        vendor_rows.trade_date is null as has_no_date,
+        cells.fetched_at,
+        cells.is_current
+    from vendor_rows
+    inner join cells
+        on
+            vendor_rows.fetch_id = cells.fetch_id
+            and vendor_rows.source = cells.source
+            and case when vendor_rows.has_its_day then vendor_rows.trade_date else vendor_rows.first_date end
+            = cells.collection_date
 ),
 
 compared as (
@@ -95,7 +140,7 @@ current_rows as (
         -- O, H and L are all zero although shares changed hands: only off-hours trading took place
         volume > 0 and open_price = 0 and high_price = 0 and low_price = 0 as has_no_regular_trades
     from compared
-    where is_current and recency = 1
+    where is_current and (recency = 1 or not has_its_day)
 ),
 
 checked as (
@@ -103,7 +148,8 @@ checked as (
         *,
         array_remove(
             array[
-                case when stock_code !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
+                case when has_no_date then 'DATE_UNREADABLE' when not has_its_day then 'DATE_NOT_ASKED' end,
+                case when coalesce(stock_code, '') !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
                 case
                     when num_nulls(close_price, volume, trading_value, listed_shares) > 0
@@ -113,6 +159,12 @@ checked as (
                     when
                         least(open_price, high_price, low_price, volume, trading_value, listed_shares) < 0
                         then 'VALUE_NEGATIVE'
+                end,
+                case
+                    when
+                        greatest(open_price, high_price, low_price, close_price, base_price) > 2147483647
+                        or greatest(volume, trading_value, listed_shares, close_price * listed_shares) > 9e18
+                        then 'VALUE_TOO_LARGE'
                 end,
                 case when close_price <= 0 then 'CLOSE_NOT_POSITIVE' end,
                 case
@@ -147,10 +199,38 @@ checked as (
                         )
                         then 'PRICE_ORDER'
                 end,
+                case
+                    when volume > 0 and trading_value > 0 and (
+                        trading_value > 10 * volume * greatest(high_price, close_price)
+                        or 10 * trading_value < volume * least(nullif(low_price, 0), close_price)
+                    )
+                        then 'VALUE_WRONG_UNIT'
+                end,
                 case when has_conflicting_duplicate then 'CONFLICTING_DUPLICATE' end
             ],
             null
-        ) as broken_rules
+        ) as broken_rules,
+        array_remove(
+            array[
+                case when (volume = 0) <> (trading_value = 0) then 'VALUE_WITHOUT_VOLUME' end,
+                case
+                    when volume > 0 and trading_value > 0 and (
+                        trading_value > 2 * volume * greatest(high_price, close_price)
+                        or 2 * trading_value < volume * least(nullif(low_price, 0), close_price)
+                    )
+                        then 'VALUE_OUTSIDE_PRICES'
+                end,
+                case
+                    when abs(100 * close_price / nullif(base_price, 0) - 100 - change_rate) > 0.011
+                        then 'CHANGE_RATE_DISAGREES'
+                end,
+                case when base_price is null then 'BASE_PRICE_MISSING' end,
+                case when vendor_market_cap <> close_price * listed_shares then 'MARKET_CAP_DISAGREES' end,
+                case when listed_shares > 1e11 or listed_shares = 0 then 'SHARES_IMPLAUSIBLE' end,
+                case when volume > 10 * listed_shares then 'VOLUME_IMPLAUSIBLE' end
+            ],
+            null
+        ) as warned_rules
     from current_rows
 ),
 
@@ -159,6 +239,7 @@ final as (
         source,
         stock_code,
         trade_date,
+        collection_date,
         stock_name,
         vendor_market,
         board_section,
@@ -175,6 +256,8 @@ final as (
         case when volume > 0 then false end as is_suspended,
         -- names of the rules that the row breaks, separated by commas; empty for a good row
         array_to_string(broken_rules, ',') as broken_rules,
+        -- the same for rules that only warn: the row is published and listed in quality.warned_rows
+        array_to_string(warned_rules, ',') as warned_rules,
         fetch_id,
         row_number,
         first_fetched_at,

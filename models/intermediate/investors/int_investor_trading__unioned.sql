@@ -8,6 +8,11 @@
     ],
 ) }}
 
+-- A source that tells bought and sold amounts of a type in one record, and one that needs a call for each of them.
+{% set whole_records = {'stg_infomax__stock_investor': 'infomax'} %}
+{% set single_amounts = {} %}
+{% set labelled_sources = ['infomax'] %}
+
 with
 
 cells as (
@@ -17,6 +22,7 @@ cells as (
         scope,
         fetch_id,
         fetched_at,
+        attempt_id,
         is_current
     from {{ ref('int_collection__successful_cells') }}
     where
@@ -24,41 +30,81 @@ cells as (
         {{ and_in_days_to_rebuild('collection_date') }}
 ),
 
-infomax_rows as (
-    select * from {{ ref('stg_infomax__stock_investor') }}
-),
-
-infomax_labels as (
+labels as (
+    {% for source_name in labelled_sources %}
     select
+        '{{ source_name }}' as source,
         vendor_label,
         investor_code
-    from {{ ref('infomax_investor_labels') }}
+    from {{ ref(source_name ~ '_investor_labels') }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+value_units as (
+    select
+        source,
+        factor
+    from {{ ref('vendor_units') }}
+    where dataset = 'investor_trading' and field = 'value'
+),
+
+amounts as (
+    {% for relation, source_name in whole_records.items() %}
+    select
+        cells.source,
+        flows.stock_code,
+        flows.trade_date,
+        flows.vendor_investor,
+        flows.buy_volume,
+        flows.sell_volume,
+        flows.buy_value,
+        flows.sell_value,
+        flows.unreadable_fields,
+        flows.fetch_id,
+        flows.row_number,
+        cells.fetched_at,
+        cells.is_current
+    from cells
+    inner join {{ ref(relation) }} as flows
+        on cells.fetch_id = flows.fetch_id and cells.collection_date = flows.trade_date
+    where cells.source = '{{ source_name }}'
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+    {% for relation, source_name in single_amounts.items() %}
+    union all
+    select
+        cells.source,
+        flows.stock_code,
+        flows.trade_date,
+        flows.vendor_investor,
+        max(flows.amount) filter (where flows.side = 'BUY' and flows.measure = 'VOLUME') as buy_volume,
+        max(flows.amount) filter (where flows.side = 'SELL' and flows.measure = 'VOLUME') as sell_volume,
+        max(flows.amount) filter (where flows.side = 'BUY' and flows.measure = 'VALUE') as buy_value,
+        max(flows.amount) filter (where flows.side = 'SELL' and flows.measure = 'VALUE') as sell_value,
+        max(flows.unreadable_fields) as unreadable_fields,
+        -- one row is made of several answers: the last of them stands for the attempt
+        max(flows.fetch_id) as fetch_id,
+        max(flows.row_number) as row_number,
+        max(cells.fetched_at) as fetched_at,
+        bool_and(cells.is_current) as is_current
+    from cells
+    inner join {{ ref(relation) }} as flows
+        on cells.fetch_id = flows.fetch_id and cells.collection_date = flows.trade_date
+    where cells.source = '{{ source_name }}'
+    group by cells.source, cells.attempt_id, flows.stock_code, flows.trade_date, flows.vendor_investor
+    {% endfor %}
 ),
 
 unioned as (
     select
-        cells.source,
-        infomax_rows.stock_code,
-        infomax_rows.trade_date,
-        infomax_rows.vendor_investor,
-        infomax_labels.investor_code,
-        infomax_rows.buy_volume,
-        infomax_rows.sell_volume,
-        infomax_rows.buy_value,
-        infomax_rows.sell_value,
-        infomax_rows.unreadable_fields,
-        infomax_rows.fetch_id,
-        infomax_rows.row_number,
-        cells.fetched_at,
-        cells.is_current
-    from cells
-    inner join infomax_rows
-        on
-            cells.fetch_id = infomax_rows.fetch_id
-            and cells.collection_date = infomax_rows.trade_date
-            and cells.scope = infomax_rows.stock_code
-    left join infomax_labels on infomax_rows.vendor_investor = infomax_labels.vendor_label
-    where cells.source = 'infomax'
+        amounts.*,
+        labels.investor_code,
+        coalesce(value_units.factor, 1) as value_unit
+    from amounts
+    left join labels
+        on amounts.source = labels.source and amounts.vendor_investor = labels.vendor_label
+    left join value_units on amounts.source = value_units.source
 ),
 
 compared as (
@@ -84,7 +130,7 @@ current_rows as (
     select
         *,
         vendor_investor in ('정부', '7000') as is_government,
-        investor_code in ('INSTITUTION_TOTAL', 'FOREIGN_TOTAL') as is_total,
+        investor_code in ('INSTITUTION_TOTAL', 'FOREIGN_TOTAL', 'EVERYBODY') as is_total,
         investor_code in ('FOREIGNER', 'OTHER_FOREIGNER') as is_foreign_part,
         investor_code in (
             'FINANCIAL_INVESTMENT', 'INSURANCE', 'INVESTMENT_TRUST', 'PRIVATE_FUND', 'BANK', 'OTHER_FINANCE', 'PENSION'
@@ -93,19 +139,26 @@ current_rows as (
     where is_current and recency = 1
 ),
 
+{% set amounts = ['buy_volume', 'sell_volume', 'buy_value', 'sell_value'] %}
 summed as (
     select
         *,
         count(*) filter (where not is_total and investor_code <> 'PENSION') over stock_days as single_leaf_count,
         count(*) filter (where investor_code = 'PENSION') over stock_days as pension_row_count,
-        sum(buy_volume) filter (where not is_total) over stock_days as leaves_bought,
-        sum(sell_volume) filter (where not is_total) over stock_days as leaves_sold,
-        sum(buy_volume) filter (where is_institution_part) over stock_days as institutions_bought,
-        sum(buy_volume) filter (where is_institution_part and not is_government)
-            over stock_days as institutions_bought_without_government,
-        sum(buy_volume) filter (where is_foreign_part) over stock_days as foreigners_bought,
-        max(buy_volume) filter (where investor_code = 'INSTITUTION_TOTAL') over stock_days as institution_total_bought,
-        max(buy_volume) filter (where investor_code = 'FOREIGN_TOTAL') over stock_days as foreign_total_bought
+        sum(buy_volume - sell_volume) filter (where not is_total) over stock_days as leaves_net_volume,
+        sum(buy_value - sell_value) filter (where not is_total) over stock_days as leaves_net_value,
+        -- each of the vendor's numbers may be off by one of its units
+        2 * value_unit * count(*) filter (where not is_total) over stock_days as value_tolerance,
+        {% for amount in amounts %}
+        sum({{ amount }}) filter (where is_institution_part) over stock_days as institutions_{{ amount }},
+        sum({{ amount }}) filter (where is_institution_part and not is_government)
+            over stock_days as institutions_without_government_{{ amount }},
+        sum({{ amount }}) filter (where is_foreign_part) over stock_days as foreigners_{{ amount }},
+        max({{ amount }}) filter (where investor_code = 'INSTITUTION_TOTAL')
+            over stock_days as institution_total_{{ amount }},
+        max({{ amount }}) filter (where investor_code = 'FOREIGN_TOTAL')
+            over stock_days as foreign_total_{{ amount }}{{ ',' if not loop.last }}
+        {% endfor %}
     from current_rows
     window stock_days as (partition by source, stock_code, trade_date)
 ),
@@ -137,14 +190,21 @@ checked as (
         array_remove(
             array[
                 case when single_leaf_count <> 10 or pension_row_count = 0 then 'LEAVES_INCOMPLETE' end,
-                case when leaves_bought <> leaves_sold then 'FLOWS_UNBALANCED' end,
+                case
+                    when leaves_net_volume <> 0 or abs(leaves_net_value) > value_tolerance then 'FLOWS_UNBALANCED'
+                end,
                 case
                     when
+                        false
+                        {% for amount in amounts %}
+                        {%- set tolerance = '0' if amount.endswith('volume') else 'value_tolerance' %}
                         -- by name alone it is open whether the vendor's total holds the government: either sum will do
-                        institution_total_bought not in (
-                            institutions_bought, institutions_bought_without_government
-                        )
-                        or foreign_total_bought <> foreigners_bought
+                        or least(
+                            abs(institution_total_{{ amount }} - institutions_{{ amount }}),
+                            abs(institution_total_{{ amount }} - institutions_without_government_{{ amount }})
+                        ) > {{ tolerance }}
+                        or abs(foreign_total_{{ amount }} - foreigners_{{ amount }}) > {{ tolerance }}
+                        {% endfor %}
                         then 'TOTAL_NOT_SUM'
                 end
             ],

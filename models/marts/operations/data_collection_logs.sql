@@ -5,6 +5,7 @@
         {'columns': ['collection_date']},
         {'columns': ['data_type', 'status']},
         {'columns': ['ledger_id']},
+        {'columns': ['completed_at']},
     ],
 ) }}
 

@@ -20,13 +20,14 @@ final as (
         {{ to_number('source_rows.low_price') }} as low_price,
         {{ to_number('source_rows.close_price') }} as close_price,
         {{ to_number('source_rows.base_price') }} as base_price,
+        {{ to_number('source_rows.change_rate') }} as change_rate,
         {{ to_number('source_rows.trading_volume') }} as volume,
         {{ to_number('source_rows.trading_value') }} as trading_value,
         {{ to_number('source_rows.listed_shares') }} as listed_shares,
         null::numeric as vendor_market_cap,
         {{ unreadable_fields(
-            ['open_price', 'high_price', 'low_price', 'close_price', 'base_price', 'trading_volume', 'trading_value',
-             'listed_shares'],
+            ['open_price', 'high_price', 'low_price', 'close_price', 'base_price', 'change_rate', 'trading_volume',
+             'trading_value', 'listed_shares'],
             'source_rows'
         ) }} as unreadable_fields,
         source_rows._fetch_id as fetch_id,

@@ -21,6 +21,7 @@ final as (
         source_rows.close::numeric as close_price,
         -- Changes is against the base price, so this holds on ex-dates too
         (source_rows.close - source_rows.changes)::numeric as base_price,
+        source_rows.changes_ratio::numeric as change_rate,
         source_rows.volume::numeric as volume,
         source_rows.amount::numeric as trading_value,
         source_rows.stocks::numeric as listed_shares,

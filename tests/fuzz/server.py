@@ -1,0 +1,48 @@
+"""The simulator behind a layer that damages answers: `python -m tests.fuzz.server LOG`."""
+
+import json
+import socket
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import uvicorn
+from fastapi import Request, Response
+
+from sandbox.simulator.app import create_app, environment
+from sandbox.simulator.server import NOW, SEED
+from tests.fuzz.mutants import Mutator
+
+SPARED = ("/oauth2/", "/COMS/", "GenerateOTP", "/_", "stock/code", "stock/expired")
+
+
+def main(log: Path) -> None:
+    app = create_app(SEED, datetime.fromisoformat(NOW))
+    mutator = Mutator(20240102, log, record_rate=0.05, answer_rate=0.04, spared=SPARED)
+
+    @app.middleware("http")
+    async def damage(request: Request, call_next: Any) -> Response:
+        body = await request.body()
+        asked = dict(request.query_params) | dict(parse_qsl(body.decode("utf-8", "replace")))
+        if request.headers.get("content-type", "").startswith("application/json") and body:
+            asked |= {key: str(value) for key, value in json.loads(body).items()}
+        response = await call_next(request)
+        whole = b"".join([part async for part in response.body_iterator])
+        kept = {name: value for name, value in response.headers.items() if name != "content-length"}
+        if response.status_code == 200:
+            whole = mutator.damage(request.url.path, asked, whole)
+        return Response(whole, response.status_code, headers=kept)
+
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    print(json.dumps({"base_url": base_url, "environment": environment(base_url)}), flush=True)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
