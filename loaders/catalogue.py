@@ -6,7 +6,7 @@ What a source offers stands in its own folder; what its records hold stands in
 
 from loaders import infomax, krx, marcap
 from loaders.errors import UsageError
-from loaders.feeds import Collected, Feed, Service, Source
+from loaders.feeds import STOCK_CODE, Collected, Feed, Service, Source
 
 SOURCES: tuple[Source, ...] = (infomax.SOURCE, krx.SOURCE, marcap.SOURCE)
 
@@ -37,7 +37,7 @@ def select(
         raise UsageError(f"unknown source {source_name!r}; choose one of {', '.join(names)}")
     if dataset and dataset not in datasets():
         raise UsageError(f"unknown dataset {dataset!r}; choose one of {', '.join(datasets())}")
-    is_stock_code = bool(scope) and len(scope or "") == 6 and (scope or "")[0].isdigit()
+    is_stock_code = bool(STOCK_CODE.fullmatch(scope or ""))
 
     def takes_part(feed: Feed) -> bool:
         if dataset and dataset not in feed.datasets:
@@ -45,7 +45,7 @@ def select(
         if is_stock_code:
             return feed.takes_stock_codes
         if feed.collected is Collected.SCOPE_NAMED:
-            return bool(scope) and not feed.takes_stock_codes and feed.takes(scope or "")
+            return feed.takes(scope or "")
         return feed.collected is Collected.ALWAYS or bool(source_name)
 
     selected = []

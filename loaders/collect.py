@@ -65,6 +65,7 @@ class Question:
         parse: turns the body into what `read_records` takes.
         sent_as: `query` for a GET; `form` or `json` for a POST.
         noted: recorded with the request without being sent, where the vendor takes a key in a header or in the path.
+        unrecorded: sent with `params` and recorded nowhere: a one-time password.
         volatile: what differs in two answers that say the same (the vendor's clock), left out of `payload_sha256`.
     """
 
@@ -76,6 +77,7 @@ class Question:
     parse: Callable[[bytes], Any] = parse_json
     sent_as: Literal["query", "form", "json"] = "query"
     noted: Mapping[str, str] = field(default_factory=dict)
+    unrecorded: Mapping[str, str] = field(default_factory=dict)
     volatile: re.Pattern[bytes] | None = None
 
     def digest(self, payload: bytes) -> str:
@@ -170,7 +172,7 @@ class Collection:
                 "GET" if question.sent_as == "query" else "POST",
                 question.path,
                 headers=question.headers,
-                **{_SENT_AS[question.sent_as]: question.params},
+                **{_SENT_AS[question.sent_as]: {**question.params, **question.unrecorded}},
             )
         except RequestFailedError as error:
             answer.error = str(error)

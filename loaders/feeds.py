@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from loaders.config import SourceSettings
 
 WHOLE_MARKET = "ALL"
+STOCK_CODE = re.compile(r"[0-9][0-9A-Z]{5}")
 
 
 class Status(StrEnum):
@@ -184,8 +185,9 @@ class Feed:
 
     def takes(self, scope: str) -> bool:
         """Whether a scope that a load names is taken as it stands."""
-        fits = self.scope_pattern is not None and re.fullmatch(self.scope_pattern, scope)
-        return self.takes_stock_codes or bool(fits)
+        if self.takes_stock_codes and STOCK_CODE.fullmatch(scope):
+            return True
+        return self.scope_pattern is not None and bool(re.fullmatch(self.scope_pattern, scope))
 
     def published(self, day: date) -> datetime:
         """When the data of a session are final, in KST."""

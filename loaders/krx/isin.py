@@ -20,7 +20,5 @@ def isin_of_common_stock(code: str) -> str | None:
 def _check_digit(body: str) -> str:
     """Luhn's digit, letters counted as 10 to 35 (ISO 6166)."""
     digits = "".join(str(int(character, 36)) for character in body)
-    doubled = (
-        int(digit) * (2 - position % 2) for position, digit in enumerate(reversed(digits))
-    )
+    doubled = (int(digit) * (2 - position % 2) for position, digit in enumerate(reversed(digits)))
     return str(-sum(number // 10 + number % 10 for number in doubled) % 10)

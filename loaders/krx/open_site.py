@@ -85,8 +85,8 @@ def _collect_holidays(collection: Collection, cells: Sequence[Cell]) -> Iterator
                 Question(
                     endpoint=ENDPOINT,
                     path=DATA_PATH,
-                    # worthless once used, so it may be recorded
-                    params=asked | {"code": password},
+                    params=asked,
+                    unrecorded={"code": password},
                     headers=headers | {"X-Requested-With": "XMLHttpRequest"},
                     read_records=_records,
                     sent_as="form",

@@ -33,9 +33,7 @@ def _yyyymmdd(day: date) -> str:
 
 def _markets(_collection: Collection, day: date) -> list[str]:
     return [
-        name
-        for name in MARKET_IDS
-        if name != "ALL" and (name != "KONEX" or day >= KONEX_SINCE)
+        name for name in MARKET_IDS if name != "ALL" and (name != "KONEX" or day >= KONEX_SINCE)
     ]
 
 
@@ -57,7 +55,9 @@ def _span(cells: Sequence[Cell]) -> dict[str, str]:
     return {"strtDd": _yyyymmdd(cells[0].day), "endDd": _yyyymmdd(cells[-1].day)}
 
 
-def _not_there(collection: Collection, cells: Sequence[Cell], came: set[date]) -> dict[Cell, Status]:
+def _not_there(
+    collection: Collection, cells: Sequence[Cell], came: set[date]
+) -> dict[Cell, Status]:
     """What to say of days that an answer lacks: today's may still come, an older one is not."""
     return {
         cell: Status.NOT_PUBLISHED if cell.day == collection.now.date() else Status.EMPTY
@@ -272,9 +272,7 @@ def _collect_portfolios(collection: Collection, cells: Sequence[Cell]) -> Iterat
             params = {"trdDd": _yyyymmdd(cell.day), "isuCd": isin}
             noted = {"stock_code": cell.scope}
             rows = ask(collection, attempt, "mdcstat05001", params, noted).row_count
-        yield attempt.outcome(
-            statuses={} if rows else _not_there(collection, [cell], came=set())
-        )
+        yield attempt.outcome(statuses={} if rows else _not_there(collection, [cell], came=set()))
 
 
 def _named_screen(scope: str) -> tuple[str, dict[str, str]]:

@@ -1,6 +1,7 @@
 {% set numbers = [
-    'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'tdd_clsprc', 'cmpprevdd_prc', 'acc_trdvol', 'acc_trdval',
-    'list_shrs', 'mktcap', 'nav', 'invstasst_netasst_totamt', 'obj_stkprc_idx', 'cmpprevdd_idx', 'fluc_rt1',
+    'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'tdd_clsprc', 'cmpprevdd_prc', 'fluc_rt', 'acc_trdvol',
+    'acc_trdval', 'list_shrs', 'mktcap', 'nav', 'invstasst_netasst_totamt', 'obj_stkprc_idx', 'cmpprevdd_idx',
+    'fluc_rt1',
 ] %}
 
 with
@@ -28,6 +29,7 @@ final as (
         {{ to_number('source_rows.tdd_lwprc') }} as low_price,
         {{ to_number('source_rows.tdd_clsprc') }} as close_price,
         {{ to_number('source_rows.tdd_clsprc') }} - {{ to_number('source_rows.cmpprevdd_prc') }} as base_price,
+        {{ to_number('source_rows.fluc_rt') }} as change_rate,
         {{ to_number('source_rows.acc_trdvol') }} as volume,
         {{ to_number('source_rows.acc_trdval') }} as trading_value,
         {{ to_number('source_rows.list_shrs') }} as listed_shares,
