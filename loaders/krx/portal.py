@@ -187,6 +187,13 @@ def _isin(collection: Collection, attempt: Attempt, code: str, day: date) -> str
     return None
 
 
+def _outcome_of_one(attempt: Attempt, isin: str | None, statuses: dict[Cell, Status]) -> Outcome:
+    outcome = attempt.outcome(statuses=statuses)
+    if isin is None:  # the finders answered, but nothing was asked of the name itself
+        outcome.status = Status.FAILED
+    return outcome
+
+
 def _collect_history(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
     """01701: raw daily prices of one stock, two years a request."""
     for group in _ranges(cells):
@@ -198,7 +205,7 @@ def _collect_history(collection: Collection, cells: Sequence[Cell]) -> Iterator[
             params = {"isuCd": isin, **_span(group), "adjStkPrc": "1"}
             answer = ask(collection, attempt, "mdcstat01701", params, {"stock_code": code})
             came = _trade_days(answer)
-        yield attempt.outcome(statuses=_not_there(collection, group, came))
+        yield _outcome_of_one(attempt, isin, _not_there(collection, group, came))
 
 
 def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -223,7 +230,7 @@ def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterato
             days.append(_trade_days(answer))
         # a day counts when all four calls tell it
         came = set.intersection(*days) if days else set()
-        yield attempt.outcome(statuses=_not_there(collection, group, came))
+        yield _outcome_of_one(attempt, isin, _not_there(collection, group, came))
 
 
 def _collect_investors_of_market(
@@ -272,7 +279,8 @@ def _collect_portfolios(collection: Collection, cells: Sequence[Cell]) -> Iterat
             params = {"trdDd": _yyyymmdd(cell.day), "isuCd": isin}
             noted = {"stock_code": cell.scope}
             rows = ask(collection, attempt, "mdcstat05001", params, noted).row_count
-        yield attempt.outcome(statuses={} if rows else _not_there(collection, [cell], came=set()))
+        missing = {} if rows else _not_there(collection, [cell], came=set())
+        yield _outcome_of_one(attempt, isin, missing)
 
 
 def _named_screen(scope: str) -> tuple[str, dict[str, str]]:

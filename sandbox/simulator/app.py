@@ -13,11 +13,12 @@ from fastapi import FastAPI, Request, Response
 from loaders.collect import SAMPLE_HEADER
 from sandbox.simulator.market import market
 from sandbox.simulator.stage import Fault, JsonFields, Stage, reply
-from sandbox.simulator.vendors import infomax, krx_open_api
+from sandbox.simulator.vendors import infomax, krx_open_api, krx_portal
 
 VENDORS = (
     infomax,
     krx_open_api,
+    krx_portal,
 )
 
 

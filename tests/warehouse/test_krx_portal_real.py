@@ -109,7 +109,7 @@ def raw_rows(warehouse: Database, recording: Recording) -> list[dict[str, Any]]:
     names = {field.column: field.vendor_fields[0] for field in table.fields}
     with warehouse.connect() as connection:
         rows = connection.execute(
-            f"select fetches.fetch_id, rows._extra, {', '.join(f'rows.{name}' for name in names)}"  # noqa: S608
+            f"select fetches.fetch_id, rows._extra, {', '.join(f'rows.{name}' for name in names)}"
             f" from raw.{table.name} as rows"
             " inner join raw.fetches as fetches on rows._fetch_id = fetches.fetch_id"
             " where fetches.request @> %s::jsonb order by fetches.fetch_id, rows._row_number",
@@ -156,7 +156,7 @@ def test_every_recorded_row_is_in_staging_and_every_number_can_be_read(
                 else "0"
             )
             for fetch_id, rows, bad in connection.execute(
-                f"select fetch_id, count(distinct row_number), {unreadable} from staging.{view} group by fetch_id"  # noqa: S608
+                f"select fetch_id, count(distinct row_number), {unreadable} from staging.{view} group by fetch_id"
             ):
                 assert bad == 0, (view, fetch_id)
                 found.setdefault(str(view), {})[fetch_id] = rows
@@ -220,7 +220,7 @@ def test_eleven_leaves_add_up_to_the_totals(warehouse: Database, view: str) -> N
     totals = ", ".join(f"sum({a}) filter (where vendor_investor = '전체')" for a in amounts)
     institutions = ", ".join(f"sum({a}) filter (where vendor_investor = '기관합계')" for a in amounts)  # fmt: skip
     (row,) = warehouse.rows(
-        f"select count(*) filter (where level = 'LEAF'), {sums}, {totals}, {seven}, {institutions}"  # noqa: S608
+        f"select count(*) filter (where level = 'LEAF'), {sums}, {totals}, {seven}, {institutions}"
         f" from staging.stg_krx__portal_{view} as flows"
         " inner join seeds.krx_investor_labels as labels on flows.vendor_investor = labels.vendor_label"
         " left join seeds.investor_types as types using (investor_code)"
@@ -241,14 +241,14 @@ def test_the_days_of_a_span_add_up_to_the_span(warehouse: Database) -> None:
         ("etf_market_investors_daily", "etf_market_investors", "'all'"),
     ):
         rows = warehouse.rows(
-            f"select measure, vendor_investor, sum(amount) from staging.stg_krx__portal_{daily}"  # noqa: S608
+            f"select measure, vendor_investor, sum(amount) from staging.stg_krx__portal_{daily}"
             f" where side = 'NET' and {key} is not null group by measure, vendor_investor"
         )
         assert rows
         for measure, investor, amount in rows:
             parts = "'외국인', '기타외국인'" if investor == "외국인합계" else f"'{investor}'"
             assert warehouse.rows(
-                f"select sum(net_{str(measure).lower()}) from staging.stg_krx__portal_{span}"  # noqa: S608
+                f"select sum(net_{str(measure).lower()}) from staging.stg_krx__portal_{span}"
                 f" where vendor_investor in ({parts})"
             ) == [(amount,)], (daily, measure, investor)
 
