@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 
 from sandbox import warehouse
 from sandbox.clone import setting
-from sandbox.simulator.market import FIRST_SESSION, LAST_SESSION
+from sandbox.simulator.market import FIRST_SESSION
 from sandbox.simulator.server import running_simulator
 
 WHERE_NEXT = """
@@ -76,9 +76,10 @@ def run() -> None:
     # a PGHOST in .env cannot be taken out of the environment, only overruled
     target = server.environment(database) if warehouse.names_own_server() else {}
     target = {**target, "EMBEDDED_PGDATABASE": database}
-    days = ("--from", str(FIRST_SESSION), "--to", str(LAST_SESSION))
+    # as the scheduler does it, but from the market's first session on; what costs a request a name and day looks back less
+    since = {"COLLECT_SINCE": str(FIRST_SESSION)}
     with vendors() as environment:
-        warehouse.run([sys.executable, "-m", "loaders", "load", *days], {**environment, **target})
+        warehouse.run([sys.executable, "-m", "loaders", "load"], {**environment, **target, **since})
     warehouse.run([str(warehouse.programs() / "dbt"), "--quiet", "build"], target)
     with server.connect(database) as connection:
         _show_marts(connection)

@@ -142,7 +142,7 @@ def _in_place_of(fault: Fault) -> Response | None:
         "quota": lambda: reply({"success": False, "message": {"errmsg": "일별 사용량 제한 초과"}}),
         "access_limit": lambda: reply({"success": False, "message": "access_limit"}),
         "429": lambda: reply(
-            "Too Many Requests", status=429, headers={"Retry-After": "0"}, **plain
+            "Too Many Requests", status=429, headers={"Retry-After": "0"}, media_type=plain
         ),
         "500": lambda: reply("Internal Server Error", status=500, media_type=plain),
         "html": lambda: reply(MAINTENANCE),

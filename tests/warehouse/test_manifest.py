@@ -85,6 +85,48 @@ def test_every_raw_column_is_described() -> None:
             assert column["description"], f"{source['name']}.{column['name']}"
 
 
+@pytest.mark.parametrize("layer", ["staging", "intermediate", "quality"])
+def test_every_inner_model_and_column_is_described_in_both_languages(layer: str) -> None:
+    for model in models(layer):
+        assert HANGUL.match(model["description"]), f"{model['name']}: begins with the Korean term"
+        assert model["columns"], f"{model['name']}: lists its columns"
+        for column in model["columns"].values():
+            where = f"{model['name']}.{column['name']}"
+            assert HANGUL.match(column["description"]), f"{where}: begins with the Korean term"
+            assert re.search(r"\([A-Za-z ]+", column["description"]), (
+                f"{where}: then the English one"
+            )
+
+
+def test_every_seed_column_is_described() -> None:
+    seeds = [node for node in manifest()["nodes"].values() if node["resource_type"] == "seed"]
+    for seed in seeds:
+        assert HANGUL.match(seed["description"]), seed["name"]
+        header = (ROOT / seed["original_file_path"]).read_text(encoding="utf-8").splitlines()[0]
+        assert set(seed["columns"]) == set(header.split(",")), seed["name"]
+        for column in seed["columns"].values():
+            assert HANGUL.match(column["description"]), f"{seed['name']}.{column['name']}"
+
+
+def test_every_macro_and_argument_is_described() -> None:
+    for macro in manifest()["macros"].values():
+        if macro["package_name"] != manifest()["metadata"]["project_name"]:
+            continue
+        assert macro["description"], macro["name"]
+        # of a generic test dbt knows no arguments: they stand in its description
+        signature = re.search(r"{%-?\s*(macro|test)\s+\w+\(([^)]*)\)", macro["macro_sql"])
+        assert signature, macro["name"]
+        kind, names = signature[1], re.findall(r"(\w+)(?:\s*=[^,]*)?", signature[2])
+        if kind == "macro":
+            assert [argument["name"] for argument in macro["arguments"]] == names, macro["name"]
+            for argument in macro["arguments"]:
+                assert argument["type"], f"{macro['name']}({argument['name']})"
+                assert argument["description"], f"{macro['name']}({argument['name']})"
+        else:
+            for name in names[1:]:
+                assert f"`{name}`" in macro["description"], f"{macro['name']}({name})"
+
+
 @pytest.mark.parametrize("layer", ["intermediate", "marts", "quality"])
 def test_only_staging_reads_sources(layer: str) -> None:
     for model in models(layer):

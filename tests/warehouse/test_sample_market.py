@@ -1,5 +1,6 @@
 """From the simulator over HTTP through loaders and dbt to the marts, and what a second run changes."""
 
+from collections import defaultdict
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from sandbox.simulator.market import market
 from sandbox.simulator.server import SEED, Simulator
 from tests.conftest import Database
+from tests.warehouse.test_manifest import manifest
 
 DAYS = ("--from", "2026-04-20", "--to", "2026-05-20")
 MARTS = (
@@ -32,6 +34,23 @@ def checksums(database: Database) -> dict[str, tuple[object, ...]]:
         )[0]
         for mart in MARTS
     }
+
+
+def test_documented_columns_are_the_columns_of_every_relation(warehouse: Database) -> None:
+    found: dict[tuple[object, object], list[object]] = defaultdict(list)
+    for schema, table, column in warehouse.rows(
+        "select table_schema, table_name, column_name from information_schema.columns order by ordinal_position"
+    ):
+        found[schema, table].append(column)
+    nodes = [
+        node
+        for node in manifest()["nodes"].values()
+        if node["resource_type"] in ("model", "seed")
+        and node["config"]["materialized"] != "ephemeral"
+    ]
+    for node in [*nodes, *manifest()["sources"].values()]:
+        name = node.get("alias") or node["identifier"]
+        assert sorted(node["columns"]) == sorted(found[node["schema"], name]), name
 
 
 def test_a_bar_is_what_the_market_says_to_the_won(warehouse: Database) -> None:

@@ -117,10 +117,12 @@ compared as (
     select
         *,
         min(fetched_at) over source_rows as first_fetched_at,
+        -- an array compares all values at once, missing ones included
         count(*) over answer_rows > 1 and (
-            min(close_price) over answer_rows is distinct from max(close_price) over answer_rows
-            or min(volume) over answer_rows is distinct from max(volume) over answer_rows
-            or min(trading_value) over answer_rows is distinct from max(trading_value) over answer_rows
+            min(array[open_price, high_price, low_price, close_price, base_price, volume, trading_value, listed_shares])
+                over answer_rows
+            <> max(array[open_price, high_price, low_price, close_price, base_price, volume, trading_value, listed_shares])
+                over answer_rows
         ) as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, trade_date
@@ -160,11 +162,12 @@ checked as (
                         least(open_price, high_price, low_price, volume, trading_value, listed_shares) < 0
                         then 'VALUE_NEGATIVE'
                 end,
+                -- what no column of the marts could hold would stop the build for everybody
                 case
                     when
-                        greatest(open_price, high_price, low_price, close_price, base_price) > 2147483647
-                        or greatest(volume, trading_value, listed_shares, close_price * listed_shares) > 9e18
-                        then 'VALUE_TOO_LARGE'
+                        greatest(open_price, high_price, low_price, close_price, abs(base_price)) > 2147483647
+                        or greatest(volume, trading_value, listed_shares, close_price * listed_shares) > 1e18
+                        then 'VALUE_OUT_OF_RANGE'
                 end,
                 case when close_price <= 0 then 'CLOSE_NOT_POSITIVE' end,
                 case

@@ -111,10 +111,10 @@ compared as (
     select
         *,
         min(fetched_at) over vendor_rows as first_fetched_at,
+        -- an array compares all values at once, missing ones included
         count(*) over answer_rows > 1 and (
-            min(buy_volume) over answer_rows is distinct from max(buy_volume) over answer_rows
-            or min(sell_volume) over answer_rows is distinct from max(sell_volume) over answer_rows
-            or min(buy_value) over answer_rows is distinct from max(buy_value) over answer_rows
+            min(array[buy_volume, sell_volume, buy_value, sell_value]) over answer_rows
+            <> max(array[buy_volume, sell_volume, buy_value, sell_value]) over answer_rows
         ) as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, trade_date, vendor_investor
@@ -174,6 +174,8 @@ checked as (
                     when num_nulls(buy_volume, sell_volume, buy_value, sell_value) > 0 then 'VALUE_MISSING'
                 end,
                 case when least(buy_volume, sell_volume, buy_value, sell_value) < 0 then 'VALUE_NEGATIVE' end,
+                -- what no column of the marts could hold would stop the build for everybody
+                case when greatest(buy_volume, sell_volume, buy_value, sell_value) > 1e18 then 'VALUE_OUT_OF_RANGE' end,
                 case
                     when
                         num_nonnulls(
@@ -195,15 +197,25 @@ checked as (
                 end,
                 case
                     when
-                        false
-                        {% for amount in amounts %}
-                        {%- set tolerance = '0' if amount.endswith('volume') else 'value_tolerance' %}
-                        -- by name alone it is open whether the vendor's total holds the government: either sum will do
-                        or least(
-                            abs(institution_total_{{ amount }} - institutions_{{ amount }}),
+                        -- by name alone it is open whether the vendor's total holds the government: either sum will do,
+                        -- but it must be the same one for every amount
+                        not (
+                            {% for amount in amounts %}
+                            abs(institution_total_{{ amount }} - institutions_{{ amount }})
+                            <= {{ '0' if amount.endswith('volume') else 'value_tolerance' }}
+                            {{ 'and' if not loop.last }}
+                            {% endfor %}
+                        )
+                        and not (
+                            {% for amount in amounts %}
                             abs(institution_total_{{ amount }} - institutions_without_government_{{ amount }})
-                        ) > {{ tolerance }}
-                        or abs(foreign_total_{{ amount }} - foreigners_{{ amount }}) > {{ tolerance }}
+                            <= {{ '0' if amount.endswith('volume') else 'value_tolerance' }}
+                            {{ 'and' if not loop.last }}
+                            {% endfor %}
+                        )
+                        {% for amount in amounts %}
+                        or abs(foreign_total_{{ amount }} - foreigners_{{ amount }})
+                        > {{ '0' if amount.endswith('volume') else 'value_tolerance' }}
                         {% endfor %}
                         then 'TOTAL_NOT_SUM'
                 end

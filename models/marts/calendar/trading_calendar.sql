@@ -26,7 +26,10 @@ days as (
     select
         day::date as date,
         case extract(isodow from day) when 6 then 'SATURDAY' when 7 then 'SUNDAY' else 'WEEKDAY' end as weekday_kind
-    from generate_series('1995-01-01'::timestamp, '2027-12-31'::timestamp, '1 day') as day
+    from
+        generate_series(
+            '{{ var("calendar_first_day") }}'::timestamp, '{{ var("calendar_last_day") }}'::timestamp, '1 day'
+        ) as day
 ),
 
 judged as (

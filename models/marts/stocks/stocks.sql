@@ -211,7 +211,7 @@ final as (
             else 'COMMON_STOCK'
         end::varchar(30) as security_type,
         case when segment like market || '%' then segment else market end::varchar(20) as segment,
-        listed_shares::bigint as listed_shares,
+        case when listed_shares between 0 and 1e18 then listed_shares end::bigint as listed_shares,
         case when not is_active then delisting_reason end::varchar(200) as delisting_reason,
         first_fetched_at as created_at,
         coalesce(list_fetched_at, last_fetched_at) as updated_at

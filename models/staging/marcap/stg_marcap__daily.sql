@@ -25,7 +25,8 @@ final as (
         source_rows.volume::numeric as volume,
         source_rows.amount::numeric as trading_value,
         source_rows.stocks::numeric as listed_shares,
-        source_rows.marcap::numeric as vendor_market_cap,
+        -- by way of text: a direct cast keeps fifteen digits, and a market cap may have sixteen
+        source_rows.marcap::text::numeric as vendor_market_cap,
         ''::text as unreadable_fields,
         source_rows._fetch_id as fetch_id,
         source_rows._row_number as row_number

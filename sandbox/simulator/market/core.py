@@ -1,6 +1,6 @@
 """The market: every security with every bar, and what follows from them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cache
 
@@ -35,7 +35,7 @@ from sandbox.simulator.market.securities import (
 LEAF_WEIGHTS = np.array([8, 1, 3, 2, 0.4, 0.3, 5, 2, 55, 22, 1.3])
 RETAIL = LEAVES.index("개인")
 SIZES = ("small", "full")
-MINUTES_KEPT = 6_000
+MINUTES_KEPT = 1_000  # days of a stock, some 100 MB
 
 # every kind of fact draws from generators of its own: the market of a seed keeps its bars when a kind is added
 FACTS, FOREIGN, NAMES, MORE, MORE_FLOWS, MINUTES, AFTER_MARKET, FUNDS = range(1001, 1009)
@@ -58,11 +58,11 @@ class Market:
         named = small_cast()
         for position, stock in enumerate(named):
             self._trade(stock, np.random.default_rng([seed, position]))
-        self.stocks = sorted(named + self._more(len(named)), key=lambda stock: stock.code)
-        for position, stock in enumerate(self.stocks):
-            number = self._number(stock)
-            describe(stock, np.random.default_rng([seed, FACTS, number]), position)
+        more = self._more(len(named))
+        for position, stock in (*enumerate(named), *enumerate(more)):
+            describe(stock, np.random.default_rng([seed, FACTS, self._number(stock)]), position)
             stock.draw_foreign = self._draw_foreign
+        self.stocks = sorted(named + more, key=lambda stock: stock.code)
         self._by_code: dict[str, Stock] = {stock.code: stock for stock in self.stocks}
         self._indexes = indexes.Indexes(self.stocks, self.sessions, named)
         self.etfs: list[Etf] = etfs.make(
@@ -288,7 +288,7 @@ class Market:
             value = volume * (low + high + 2 * close) // 4
             stock.bars[day] = Bar(day, open_, high, low, close, base, volume, value, shares)
 
-    def _draw_flows(self, stock: Stock) -> dict[date, dict[str, Flow]]:
+    def _draw_flows(self, stock: Stock) -> Mapping[date, dict[str, Flow]]:
         random = np.random.default_rng([self.seed, MORE_FLOWS, self._number(stock)])
         bars = [bar for bar in stock.bars.values() if bar.volume]
         weights = LEAF_WEIGHTS * random.lognormal(0, 0.5, size=(2, len(bars), len(LEAVES)))
@@ -299,11 +299,29 @@ class Market:
             for side in (0, 1):
                 parts = np.floor(totals[:, None] * weights[side]).astype(np.int64)
                 parts[:, RETAIL] += totals - parts.sum(axis=1)
-                columns.append(parts.tolist())
+                columns.append(parts)
+        return _PackedFlows([bar.day for bar in bars], np.stack(columns, axis=-1))
+
+
+class _PackedFlows(Mapping[date, dict[str, Flow]]):
+    """Flows of a stock in one array: as dictionaries those of 2,742 names take more than a gigabyte."""
+
+    def __init__(self, days: list[date], numbers: np.ndarray) -> None:
+        self._positions = {day: number for number, day in enumerate(days)}
+        self._numbers = numbers
+
+    def __getitem__(self, day: date) -> dict[str, Flow]:
+        rows = self._numbers[self._positions[day]].tolist()
         return {
-            bar.day: dict(zip(LEAVES, zip(*day_columns, strict=True), strict=True))
-            for bar, *day_columns in zip(bars, *columns, strict=True)
+            leaf: (bought, sold, bought_value, sold_value)
+            for leaf, (bought, sold, bought_value, sold_value) in zip(LEAVES, rows, strict=True)
         }
+
+    def __iter__(self) -> Iterator[date]:
+        return iter(self._positions)
+
+    def __len__(self) -> int:
+        return len(self._positions)
 
 
 @cache

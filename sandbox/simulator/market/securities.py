@@ -1,12 +1,11 @@
 """What the market consists of: stocks with their bars and flows, exchange traded funds with their holdings."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
 from loaders import calendar
 from sandbox.simulator.market.industries import Sectors
@@ -112,11 +111,11 @@ class Stock:
     foreign_limit: float = 1.0
     delisting_reason: str = ""
     bars: dict[date, Bar] = field(default_factory=dict)
-    draw_flows: Callable[["Stock"], dict[date, dict[str, Flow]]] | None = None
+    draw_flows: Callable[["Stock"], Mapping[date, dict[str, Flow]]] | None = None
     draw_foreign: Callable[["Stock"], dict[date, ForeignHolding]] | None = None
 
     @cached_property
-    def flows(self) -> dict[date, dict[str, Flow]]:
+    def flows(self) -> Mapping[date, dict[str, Flow]]:
         """Session to leaf to (bought volume, sold volume, bought value, sold value)."""
         return self.draw_flows(self) if self.draw_flows else {}
 
@@ -319,8 +318,3 @@ class Etf:
 CENT = Decimal("0.01")
 
 Security = Stock | Etf
-
-
-def total(values: Iterable[Any]) -> int:
-    """Sum of whole numbers that may be numpy's."""
-    return int(sum(values))

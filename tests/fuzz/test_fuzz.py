@@ -1,0 +1,181 @@
+"""Two thousand damaged answers: each key ends equal to its sound value, absent with a recorded reason, or flagged."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.simulator.server import Simulator
+from tests.conftest import ROOT, Database
+
+DAYS = ("--from", "2026-04-20", "--to", "2026-05-20")
+MUTANTS_WANTED = 2_000
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A table of one checked row a source, and how its rows are told apart.
+
+    Attributes:
+        dataset: as quality.rejected_rows calls it.
+        ledger: dataset in the ledger.
+        relation: the table.
+        item: expression beside source, stock_code and day in the key.
+        values: that must be equal.
+        good: condition of a row that would be published.
+    """
+
+    dataset: str
+    ledger: str
+    relation: str
+    item: str
+    values: tuple[str, ...]
+    good: str = "broken_rules = ''"
+    day: str = "trade_date"
+
+
+CHECKED = (
+    Checked(
+        "daily_prices", "ohlcv_daily", "intermediate.int_daily_prices__unioned", "''",
+        ("open_price", "high_price", "low_price", "close_price", "base_price", "volume", "trading_value", "listed_shares"),
+    ),
+    Checked(
+        "investor_trading", "investor_trading", "intermediate.int_investor_trading__unioned", "vendor_investor",
+        ("investor_code", "buy_volume", "sell_volume", "buy_value", "sell_value"), good="not is_held_back",
+    ),
+)  # fmt: skip
+
+
+@dataclass
+class Both:
+    """The same market twice: from sound answers, and from damaged ones."""
+
+    sound: Database
+    damaged: Database
+    mutants: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def damaging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], Path]]:
+    log = tmp_path_factory.mktemp("fuzz") / "mutants.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.fuzz.server", str(log)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["environment"], log
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def both(
+    new_database: Callable[..., Database],
+    simulator: Simulator,
+    damaging: tuple[dict[str, str], Path],
+) -> Both:
+    environment, log = damaging
+    sides = Both(new_database(sample=True), new_database(sample=True))
+    for database, vendors in ((sides.sound, simulator.environment), (sides.damaged, environment)):
+        loaded = database.loaders("load", *DAYS, **vendors)
+        assert "Traceback" not in loaded.stderr, loaded.stderr
+        built = database.dbt("build")
+        # tests may fail, and do: that is how a damage is reported; models may not
+        assert "Database Error" not in built.stdout, built.stdout
+    sides.mutants = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return sides
+
+
+def good_rows(database: Database, checked: Checked) -> dict[Key, Key]:
+    values = ", ".join(checked.values)
+    rows = database.rows(
+        f"select source, stock_code, {checked.day}::text, {checked.item}, {values}"
+        f" from {checked.relation} where {checked.good}"
+    )
+    return {tuple(row[:4]): tuple(row[4:]) for row in rows}
+
+
+def named(database: Database, view: str, dataset: str) -> set[Key]:
+    return set(
+        database.rows(
+            f"select source, stock_code, trade_date::text from quality.{view} where dataset = '{dataset}'"
+        )
+    )
+
+
+def unfinished(database: Database, dataset: str) -> set[tuple[str, str, str]]:
+    """Source, day and scope of cells whose newest attempt brought nothing that counts, with a reason in the ledger."""
+    return set(
+        database.rows(
+            "select source, day, scope from ("
+            " select distinct on (source, scope, collection_date) source, collection_date::text as day, scope, status"
+            f" from raw.fetch_cells where dataset = '{dataset}'"
+            " order by source, scope, collection_date, ledger_id desc) as newest"
+            " where status not in ('SUCCESS', 'UNCHANGED')"
+        )
+    )
+
+
+def damaged_rows(database: Database, dataset: str) -> set[tuple[str, str]]:
+    """Source and day of rejected rows whose code was damaged: the key under which they would be looked for is gone."""
+    return set(
+        database.rows(
+            "select source, trade_date::text from quality.rejected_rows"
+            f" where dataset = '{dataset}' and rule_id in ('CODE_MALFORMED', 'DATE_UNREADABLE', 'DATE_NOT_ASKED')"
+        )
+    )
+
+
+def test_there_are_enough_mutants_of_every_kind(both: Both) -> None:
+    assert len(both.mutants) >= MUTANTS_WANTED
+    assert min(_count(both.mutants, "kind").values()) >= 3
+
+
+def _count(mutants: list[dict[str, Any]], name: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for mutant in mutants:
+        counts[mutant[name]] = counts.get(mutant[name], 0) + 1
+    return counts
+
+
+@pytest.mark.parametrize("checked", CHECKED, ids=lambda checked: checked.dataset)
+def test_every_key_is_equal_absent_with_a_reason_or_flagged(both: Both, checked: Checked) -> None:
+    sound, damaged = good_rows(both.sound, checked), good_rows(both.damaged, checked)
+    rejected = named(both.damaged, "rejected_rows", checked.dataset)
+    warned = named(both.damaged, "warned_rows", checked.dataset)
+    missing = named(both.damaged, "missing_rows", checked.dataset)
+    open_cells = unfinished(both.damaged, checked.ledger)
+    open_days = {(source, day) for source, day, _ in open_cells}
+    open_scopes = {(source, scope, day) for source, day, scope in open_cells}
+    markets = {scope for _, _, scope in open_cells if not scope[0].isdigit()}
+    lost_keys = damaged_rows(both.damaged, checked.dataset)
+    silent = []
+    for key in sound.keys() | damaged.keys():
+        if sound.get(key) == damaged.get(key):
+            continue
+        name, day = key[:3], (key[0], key[2])
+        is_gone = key not in damaged
+        explained = (
+            name in rejected
+            or name in warned
+            or (is_gone and name in missing)
+            or (is_gone and name in open_scopes)
+            or (is_gone and day in open_days and bool(markets))
+            or (is_gone and day in lost_keys)
+        )
+        if not explained:
+            silent.append((key, sound.get(key), damaged.get(key)))
+    assert not silent, f"{len(silent)} of {len(sound)} keys changed without a word: {silent[:20]}"
