@@ -4,11 +4,11 @@ What a source offers stands in its own folder; what its records hold stands in
 `models/staging/<source>/_<source>__sources.yml`.
 """
 
-from loaders import infomax, krx, marcap
+from loaders import infomax, kis, krx, marcap
 from loaders.errors import UsageError
 from loaders.feeds import STOCK_CODE, Collected, Feed, Service, Source
 
-SOURCES: tuple[Source, ...] = (infomax.SOURCE, krx.SOURCE, marcap.SOURCE)
+SOURCES: tuple[Source, ...] = (infomax.SOURCE, krx.SOURCE, kis.SOURCE, marcap.SOURCE)
 
 
 def datasets() -> list[str]:

@@ -383,8 +383,8 @@ class _Batch:
         self._result.answers += len(outcome.answers)
         for cell in outcome.cells:
             self._result.cells[entry.status_of(cell)] += 1
-        if outcome.error:
-            self._result.errors.append(outcome.error)
+        if entry.outcome.error:  # a list that was refused failed only here
+            self._result.errors.append(entry.outcome.error)
         if self._rows >= BATCH_ROWS or self._answers >= BATCH_ANSWERS:
             self.flush()
 

@@ -1,10 +1,10 @@
-"""한국거래소 (Korea Exchange): the Open API, the data portal and the public site.
+"""한국거래소 (Korea Exchange): the Open API, the index site, the data portal and the public site.
 
 README.md in this folder says what the exchange offers and under which terms.
 """
 
 from loaders.feeds import Source
-from loaders.krx import open_api, open_site, portal
+from loaders.krx import index_site, open_api, open_site, portal
 from loaders.universe import current_fetches
 
 BASE_INFO = " union all ".join(
@@ -31,6 +31,6 @@ LISTINGS = f"""
 SOURCE = Source(
     name="krx",
     title="한국거래소 (Korea Exchange)",
-    services=(open_api.SERVICE, portal.SERVICE, open_site.SERVICE),
+    services=(open_api.SERVICE, index_site.SERVICE, portal.SERVICE, open_site.SERVICE),
     listings=LISTINGS,
 )

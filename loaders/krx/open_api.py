@@ -1,6 +1,6 @@
 """The exchange's official Open API: one market and day in one call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Any
 
@@ -10,14 +10,13 @@ from pydantic_settings import SettingsConfigDict
 from loaders.collect import Collection, Question
 from loaders.config import SourceSettings
 from loaders.errors import AnswerRejectedError, SourceStoppedError
-from loaders.feeds import Cell, Feed, Outcome, Service, Status
+from loaders.feeds import Answer, Cell, Feed, Outcome, Service, Status
 
 MARKET_PREFIXES = {"KOSPI": "stk", "KOSDAQ": "ksq", "KONEX": "knx"}
 OPEN_API_SINCE = date(2010, 1, 4)
 KONEX_SINCE = date(2013, 7, 1)
-HOW_TO_GET = (
-    "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 services"
-)
+INDEX_FAMILIES = {"KRX": "krx", "KOSPI": "kospi", "KOSDAQ": "kosdaq"}
+HOW_TO_GET = "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 and three 지수 services"
 
 
 class KrxOpenApiSettings(SourceSettings):
@@ -51,23 +50,39 @@ def _markets(_collection: Collection, day: date) -> list[str]:
     return [market for market in MARKET_PREFIXES if market != "KONEX" or day >= KONEX_SINCE]
 
 
-def _collect(collection: Collection, cells: Sequence[Cell], family: str) -> Iterator[Outcome]:
+def _fail_if_other_day(answer: Answer) -> None:
+    """Make an answer an error that tells of another day: its rows would find no cell."""
+    asked = answer.request["basDd"]
+    others = {day for day in answer.column("bas_dd") if day != asked}
+    if others and not answer.error:
+        answer.error = f"{answer.endpoint}: asked for {asked}, the answer holds {others.pop()!r}; it is kept out"
+
+
+def _collect(
+    collection: Collection,
+    cells: Sequence[Cell],
+    family: str,
+    category: str = "sto",
+    prefixes: Mapping[str, str] = MARKET_PREFIXES,
+) -> Iterator[Outcome]:
     settings = collection.settings
     assert isinstance(settings, KrxOpenApiSettings) and settings.key
     for cell in cells:
-        if cell.scope not in MARKET_PREFIXES:
+        if cell.scope not in prefixes:
             continue
-        endpoint = f"{MARKET_PREFIXES[cell.scope]}_{family}"
+        endpoint = f"{prefixes[cell.scope]}_{family}"
         attempt = collection.attempt([cell])
-        attempt.ask(
+        answer = attempt.ask(
             Question(
                 endpoint=endpoint,
-                path=f"svc/apis/sto/{endpoint}",
+                path=f"svc/apis/{category}/{endpoint}",
                 params={"basDd": cell.day.strftime("%Y%m%d")},
                 headers={"AUTH_KEY": settings.key.get_secret_value()},
                 read_records=_records,
             )
         )
+        if family == "dd_trd":
+            _fail_if_other_day(answer)
         # an empty list means holiday or not yet there; this day is a session, so it will come
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
@@ -80,6 +95,11 @@ def _collect_base_info(collection: Collection, cells: Sequence[Cell]) -> Iterato
 def _collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
     """`*_bydd_trd`: every stock of a market and day."""
     return _collect(collection, cells, "bydd_trd")
+
+
+def _collect_index_levels(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`{krx,kospi,kosdaq}_dd_trd`: every index of a family and day."""
+    return _collect(collection, cells, "dd_trd", "idx", INDEX_FAMILIES)
 
 
 SERVICE = Service(
@@ -106,6 +126,16 @@ SERVICE = Service(
             published_after_sessions=1,
             published_at=time(8, 0),
             scopes=_markets,
+            since=OPEN_API_SINCE,
+        ),
+        Feed(
+            # last: a key that was not applied for these services stops here and not before the prices
+            name="dd_trd",
+            datasets=("index_daily",),
+            collect=_collect_index_levels,
+            published_after_sessions=1,
+            published_at=time(8, 0),
+            scopes=lambda _collection, _day: tuple(INDEX_FAMILIES),
             since=OPEN_API_SINCE,
         ),
     ),

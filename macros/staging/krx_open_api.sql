@@ -3,6 +3,7 @@
 
     stg_krx_daily: daily trading information of one market.
     stg_krx_base_info: base information of the listed stocks of one market.
+    stg_krx_index_levels: daily levels of one family of indices.
 
     Example: stg_krx_daily(source('krx', 'krx__stk_bydd_trd'))
 #}
@@ -74,6 +75,42 @@ final as (
         source_rows.kind_stkcert_tp_nm as stock_kind,
         {{ to_date8('source_rows.list_dd') }} as listing_date,
         {{ to_number('source_rows.list_shrs') }} as listed_shares,
+        source_rows._fetch_id as fetch_id,
+        source_rows._row_number as row_number
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+)
+
+select * from final
+{%- endmacro %}
+
+
+{% macro stg_krx_index_levels(relation) -%}
+{%- set numbers = [
+    'clsprc_idx', 'opnprc_idx', 'hgprc_idx', 'lwprc_idx', 'acc_trdvol', 'acc_trdval', 'mktcap',
+] -%}
+with
+
+source_rows as (
+    select * from {{ relation }}
+),
+
+fetches as (
+    select fetch_id from {{ ref('stg_ledger__fetches') }}
+),
+
+final as (
+    select
+        source_rows.idx_nm as vendor_index,
+        {{ to_date8('source_rows.bas_dd') }} as trade_date,
+        {{ to_number('source_rows.opnprc_idx') }} as open,
+        {{ to_number('source_rows.hgprc_idx') }} as high,
+        {{ to_number('source_rows.lwprc_idx') }} as low,
+        {{ to_number('source_rows.clsprc_idx') }} as close,
+        {{ to_number('source_rows.acc_trdvol') }} as volume,
+        {{ to_number('source_rows.acc_trdval') }} as trading_value,
+        {{ to_number('source_rows.mktcap') }} as market_cap,
+        {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields,
         source_rows._fetch_id as fetch_id,
         source_rows._row_number as row_number
     from source_rows

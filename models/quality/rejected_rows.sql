@@ -2,6 +2,12 @@
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'trade_date', 'vendor_investor'],
+    'stocks': ['int_stocks__refused', 'trade_date', 'null'],
+    'index_members': ['int_index_members__unioned', 'trade_date', 'index_name'],
+    'index_changes': ['int_index_changes__unioned', 'trade_date', 'index_name'],
+    'index_daily': ['int_index_levels__unioned', 'trade_date', 'index_name'],
+    'foreign_ownership_daily': ['int_foreign_ownership__unioned', 'trade_date', 'null'],
+    'etf_portfolios': ['int_etf_portfolios__unioned', 'trade_date', 'component_code'],
 } %}
 
 with

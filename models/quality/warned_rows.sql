@@ -1,6 +1,7 @@
 -- Published, but to be looked at. One line a dataset, as in rejected_rows.
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
+    'index_components': ['int_index_components__stated', 'trade_date', 'index_name'],
 } %}
 
 with

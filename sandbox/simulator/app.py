@@ -13,11 +13,13 @@ from fastapi import FastAPI, Request, Response
 from loaders.collect import SAMPLE_HEADER
 from sandbox.simulator.market import market
 from sandbox.simulator.stage import Fault, JsonFields, Stage, reply
-from sandbox.simulator.vendors import infomax, krx_open_api, krx_portal
+from sandbox.simulator.vendors import infomax, kis_master, krx_index, krx_open_api, krx_portal
 
 VENDORS = (
     infomax,
     krx_open_api,
+    kis_master,
+    krx_index,
     krx_portal,
 )
 

@@ -181,4 +181,4 @@ def test_a_list_cut_at_the_row_cap_is_asked_for_by_prefix(
             **narrow.environment,
         )
     assert run.returncode == 0, run.stderr
-    assert whole.rows("select count(distinct code) from raw.infomax__stock_code") == [(49,)]
+    assert whole.rows("select count(distinct code) from raw.infomax__stock_code") == [(52,)]

@@ -57,11 +57,7 @@ def test_one_name_is_back_filled_by_range(
         "load", "--source", "infomax", "--dataset", "ohlcv_daily", "--scope", "990010",
         "--from", "2026-03-30", "--to", "2026-05-15",
     )  # fmt: skip
-    too_early = database.loaders(*name, **simulator.environment)
-    assert too_early.returncode == 1
-    assert "make load SOURCE=infomax DATASET=stocks" in too_early.stderr
-    stocks = ("load", "--source", "infomax", "--dataset", "stocks")
-    assert database.loaders(*stocks, **simulator.environment).returncode == 0
+    # a name that is named needs no list of names
     assert database.loaders(*name, **simulator.environment).returncode == 0
     requests = "select count(*) from raw.fetches where endpoint = 'stock/hist' and error is null"
     assert database.rows(requests) == [(1,)], "one request for the whole range"

@@ -113,22 +113,27 @@ unioned as (
             = cells.collection_date
 ),
 
+hashed as (
+    select
+        *,
+        -- one number says whether two rows hold the same values, missing ones included
+        hash_record_extended(
+            row(open_price, high_price, low_price, close_price, base_price, volume, trading_value, listed_shares),
+            0
+        ) as values_hash
+    from unioned
+),
+
 compared as (
     select
         *,
         min(fetched_at) over source_rows as first_fetched_at,
-        -- an array compares all values at once, missing ones included
-        count(*) over answer_rows > 1 and (
-            min(array[open_price, high_price, low_price, close_price, base_price, volume, trading_value, listed_shares])
-                over answer_rows
-            <> max(array[open_price, high_price, low_price, close_price, base_price, volume, trading_value, listed_shares])
-                over answer_rows
-        ) as has_conflicting_duplicate,
+        min(values_hash) over answer_rows <> max(values_hash) over answer_rows as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, trade_date
             order by is_current desc, fetch_id desc, row_number
         ) as recency
-    from unioned
+    from hashed
     window
         source_rows as (partition by source, stock_code, trade_date),
         answer_rows as (partition by source, stock_code, trade_date, fetch_id)

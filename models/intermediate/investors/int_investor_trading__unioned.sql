@@ -61,6 +61,7 @@ amounts as (
         flows.buy_value,
         flows.sell_value,
         flows.unreadable_fields,
+        false as has_conflicting_amounts,
         flows.fetch_id,
         flows.row_number,
         cells.fetched_at,
@@ -83,6 +84,9 @@ amounts as (
         max(flows.amount) filter (where flows.side = 'BUY' and flows.measure = 'VALUE') as buy_value,
         max(flows.amount) filter (where flows.side = 'SELL' and flows.measure = 'VALUE') as sell_value,
         max(flows.unreadable_fields) as unreadable_fields,
+        -- the same amount twice with different values; only one of each would survive the grouping
+        count(distinct (flows.side, flows.measure, flows.amount)) > count(distinct (flows.side, flows.measure))
+            as has_conflicting_amounts,
         -- one row is made of several answers: the last of them stands for the attempt
         max(flows.fetch_id) as fetch_id,
         max(flows.row_number) as row_number,
@@ -107,20 +111,28 @@ unioned as (
     left join value_units on amounts.source = value_units.source
 ),
 
+hashed as (
+    select
+        *,
+        -- one number says whether two rows hold the same values, missing ones included
+        hash_record_extended(
+            row(buy_volume, sell_volume, buy_value, sell_value),
+            0
+        ) as values_hash
+    from unioned
+),
+
 compared as (
     select
         *,
         min(fetched_at) over vendor_rows as first_fetched_at,
-        -- an array compares all values at once, missing ones included
-        count(*) over answer_rows > 1 and (
-            min(array[buy_volume, sell_volume, buy_value, sell_value]) over answer_rows
-            <> max(array[buy_volume, sell_volume, buy_value, sell_value]) over answer_rows
-        ) as has_conflicting_duplicate,
+        has_conflicting_amounts
+        or min(values_hash) over answer_rows <> max(values_hash) over answer_rows as has_conflicting_duplicate,
         row_number() over (
             partition by source, stock_code, trade_date, vendor_investor
             order by is_current desc, fetch_id desc, row_number
         ) as recency
-    from unioned
+    from hashed
     window
         vendor_rows as (partition by source, stock_code, trade_date, vendor_investor),
         answer_rows as (partition by source, stock_code, trade_date, vendor_investor, fetch_id)

@@ -18,11 +18,12 @@
     'stg_krx__ksq_isu_base_info': 'krx',
     'stg_krx__knx_isu_base_info': 'krx',
     'stg_krx__portal_stocks': 'krx',
+    'int_stocks__kis_listed': 'kis',
 } %}
 
 with
 
-cells as (
+collected_cells as (
     select
         source,
         scope,
@@ -34,6 +35,23 @@ cells as (
         dataset = 'stocks'
         and is_current
         {{ and_from_first_day_to_rebuild('collection_date') }}
+),
+
+measured as (
+    select * from {{ ref('int_stocks__lists_measured') }}
+    where broken_rules <> ''
+),
+
+-- a list in a wrong unit is as if it had never come: the last good one stays
+cells as (
+    select collected_cells.*
+    from collected_cells
+    left join measured
+        on
+            collected_cells.source = measured.source
+            and collected_cells.scope = measured.scope
+            and collected_cells.collection_date = measured.collection_date
+    where measured.source is null
 ),
 
 unioned as (

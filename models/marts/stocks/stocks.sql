@@ -16,6 +16,18 @@ last_priced as (
     select * from {{ ref('int_stocks__last_priced') }}
 ),
 
+-- the newest word of an index about a stock: some names of the past are in no other list
+index_stocks as (
+    select distinct on (stock_code)
+        stock_code,
+        stock_name,
+        case when index_name like 'KOSDAQ%' then 'KOSDAQ' else 'KOSPI' end as vendor_market,
+        min(first_fetched_at) over (partition by stock_code) as first_fetched_at,
+        fetched_at
+    from {{ ref('int_index_components__stated') }}
+    order by stock_code, is_member desc, trade_date desc, index_name
+),
+
 source_priorities as (
     select
         source,
@@ -30,6 +42,16 @@ markets as (
 
 security_types as (
     select * from {{ ref('security_types') }}
+),
+
+-- the exchange's classification first, then WICS
+sectors_of_stocks as (
+    select distinct on (stock_code)
+        stock_code,
+        sector_id
+    from {{ ref('stock_sectors') }}
+    where sector_id is not null
+    order by stock_code, classification
 ),
 
 sessions as (
@@ -117,6 +139,25 @@ views as (
         first_fetched_at,
         fetched_at
     from recency_of_bars
+    union all
+    select
+        -- no source of stocks: without a priority, so that any other speaks first
+        'index' as source,
+        stock_code,
+        null as isin,
+        stock_name,
+        null as stock_name_en,
+        vendor_market,
+        null as vendor_security_type,
+        null as stock_kind,
+        null as listing_date,
+        null as listed_shares,
+        null as is_listed,
+        null as delisting_date,
+        null as sessions_behind,
+        first_fetched_at,
+        fetched_at
+    from index_stocks
 ),
 
 ranked as (
@@ -173,9 +214,18 @@ listed_markets as (
     group by market
 ),
 
+-- and where files of prices do
+priced_markets as (
+    select market
+    from ranked
+    where sessions_behind = 0
+    group by market
+),
+
 judged as (
     select
         merged.*,
+        sectors_of_stocks.sector_id,
         case
             when
                 merged.delisting_date > coalesce(merged.listing_date, '-infinity')
@@ -184,10 +234,14 @@ judged as (
             when listed_markets.market is not null then false
             -- no list at all: KOSPI and KOSDAQ files hold every listed name of a day, KONEX ones may omit the untraded
             when merged.market = 'KONEX' then merged.sessions_behind <= 20
-            else merged.sessions_behind = 0
+            when merged.sessions_behind is not null then merged.sessions_behind = 0
+            -- only an index names it: a member was listed, and leaving an index is no delisting
+            else priced_markets.market is null
         end as is_active
     from merged
     left join listed_markets on merged.market = listed_markets.market
+    left join sectors_of_stocks on merged.stock_code = sectors_of_stocks.stock_code
+    left join priced_markets on merged.market = priced_markets.market
 ),
 
 final as (
@@ -195,7 +249,7 @@ final as (
         stock_code::varchar(10) as stock_code,
         stock_name::varchar(100) as stock_name,
         market::varchar(10) as market,
-        null::integer as sector_id,
+        sector_id,
         listing_date,
         case when not is_active then delisting_date end as delisting_date,
         is_active,

@@ -1,6 +1,6 @@
 """The exchange's Open API as the simulator plays it: one market and day a call, every value a string."""
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +14,12 @@ KEY = "sample-key"
 PUBLISHED_AT = time(8, 0)
 MARKETS = {"stk": "KOSPI", "ksq": "KOSDAQ", "knx": "KONEX"}
 FAMILIES = ("bydd_trd", "isu_base_info")
+INDEX_FAMILIES: dict[str, dict[str, str]] = {
+    # the sample market has no KRX 300 of its own: it is told with the levels of KOSPI
+    "krx": {"KOSPI": "KRX 300"},
+    "kospi": {"KOSPI": "코스피", "KOSPI200": "코스피 200"},
+    "kosdaq": {"KOSDAQ": "코스닥", "KOSDAQ150": "코스닥 150"},
+}
 
 Record = dict[str, str]
 
@@ -62,6 +68,47 @@ def _base_info(stock: Stock, text: str) -> Record:
     }
 
 
+def _published_day(market: Market, text: str | None, now: datetime) -> date | None:
+    """The session that was asked for, where it is there already: at 08:00 of the next one."""
+    day = parse_day(text)
+    if day is None or day not in market.sessions:
+        return None
+    published = datetime.combine(calendar.next_session(day), PUBLISHED_AT, calendar.KST)
+    return day if published <= now else None
+
+
+def index_answer(
+    market: Market, api: str, params: dict[str, str], now: datetime
+) -> dict[str, Any] | None:
+    """Records of one index family and day, or None for an unknown service."""
+    prefix, _, family = api.removesuffix(".json").partition("_")
+    if prefix not in INDEX_FAMILIES or family != "dd_trd":
+        return None
+    day = _published_day(market, params.get("basDd"), now)
+    if day is None:
+        return {"OutBlock_1": []}
+    rows = []
+    for name, korean in INDEX_FAMILIES[prefix].items():
+        bar = market.index_bars(name)[day]
+        rows.append(
+            {
+                "BAS_DD": params["basDd"],
+                "IDX_CLSS": prefix.upper(),
+                "IDX_NM": korean,
+                "CLSPRC_IDX": str(bar.close),
+                "CMPPREVDD_IDX": str(bar.change),
+                "FLUC_RT": str(bar.change_rate),
+                "OPNPRC_IDX": str(bar.open),
+                "HGPRC_IDX": str(bar.high),
+                "LWPRC_IDX": str(bar.low),
+                "ACC_TRDVOL": str(bar.volume),
+                "ACC_TRDVAL": str(bar.value),
+                "MKTCAP": str(bar.market_cap),
+            }
+        )
+    return {"OutBlock_1": rows}
+
+
 def answer(
     market: Market, api: str, params: dict[str, str], now: datetime
 ) -> dict[str, Any] | None:
@@ -69,11 +116,8 @@ def answer(
     prefix, _, family = api.removesuffix(".json").partition("_")
     if prefix not in MARKETS or family not in FAMILIES:
         return None
-    day = parse_day(params.get("basDd"))
-    if day not in market.sessions or day is None:
-        return {"OutBlock_1": []}
-    published = datetime.combine(calendar.next_session(day), PUBLISHED_AT, calendar.KST)
-    if now < published:
+    day = _published_day(market, params.get("basDd"), now)
+    if day is None:
         return {"OutBlock_1": []}
     make = _daily if family == "bydd_trd" else _base_info
     return {
@@ -98,13 +142,15 @@ def router(stage: Stage) -> APIRouter:
     """Its routes."""
     routes = APIRouter(prefix=PREFIX)
 
-    @routes.get("/svc/apis/sto/{api}")
-    def ask(api: str, request: Request) -> Response:
+    @routes.get("/svc/apis/{category}/{api}")
+    def ask(category: str, api: str, request: Request) -> Response:
         if request.headers.get("auth_key") != KEY:
             return reply({"respMsg": "Unauthorized Key", "respCode": "401"}, status=401)
-        payload = answer(stage.market, api, dict(request.query_params), stage.now)
+        make = {"sto": answer, "idx": index_answer}.get(category)
+        params = dict(request.query_params)
+        payload = make(stage.market, api, params, stage.now) if make else None
         if payload is None:
-            message = f"[svc/apis/sto/{api}] API referenced by the path does not exist."
+            message = f"[svc/apis/{category}/{api}] API referenced by the path does not exist."
             return reply({"respMsg": message, "respCode": "404"}, status=404)
         return stage.answer(request, payload)
 

@@ -1,0 +1,46 @@
+"""Exchange traded funds: what one creation unit holds (PDF, portfolio deposit file)."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from loaders.collect import Collection
+from loaders.feeds import Answer, Cell, Outcome, Status
+from loaders.infomax import api
+
+COMPLETE_ENOUGH = 0.9
+"""Share of the components that the vendor counts itself below which an answer is half a list."""
+
+
+def listed_funds(collection: Collection, day: date) -> list[str]:
+    """Codes of the funds listed on a day, those with letters too."""
+    return api.listed_codes(collection, day, "ETF")
+
+
+def _fail_if_half(answer: Answer) -> None:
+    """Compare the components with the vendor's own count of them, where it can be read."""
+    counts = [int(count) for count in answer.column("constituents") if str(count).isdigit()]
+    if counts and not answer.error and answer.row_count < COMPLETE_ENOUGH * max(counts):
+        answer.error = (
+            f"etf/port {answer.request['code']}: {answer.row_count} of {max(counts)} components came;"
+            " half a list is kept out, the next load asks again"
+        )
+
+
+def collect_portfolios(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`etf/port`: one fund on one day; the scope is the fund's code.
+
+    A fund with more components than an answer holds is a failed cell: there is no way to ask for the rest.
+    """
+    for cell in cells:
+        kinds = {entry.code: entry.kind for entry in collection.listed(cell.day)}
+        if kinds.get(cell.scope, "ETF") != "ETF":
+            continue  # a stock named by --scope has no portfolio
+        attempt = collection.attempt([cell])
+        asked = api.yyyymmdd(cell.day)
+        answer = api.ask(attempt, collection, "etf/port", code=cell.scope, date=asked, sort="value")
+        api.fail_if_cut(collection, answer)
+        api.fail_if_not_asked(answer, "code", cell.scope)
+        api.fail_if_not_asked(answer, "date", asked)
+        _fail_if_half(answer)
+        # empty on a holiday, which this day is not, or before it is there
+        yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)

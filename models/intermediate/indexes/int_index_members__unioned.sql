@@ -1,0 +1,126 @@
+-- Members of an index by list, all sources in one shape: one relation a source, in the columns of
+-- stg_krx__index_members; a cell of scope ALL covers every index. A list with a row that cannot be read says nothing
+-- for sure about who is missing from it: it is held back whole.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='swap_days',
+    meta={'day_column': 'trade_date', 'datasets': ['index_components']},
+    indexes=[{'columns': ['trade_date']}, {'columns': ['source', 'index_name', 'trade_date']}],
+) }}
+
+{% set relations = {
+    'stg_krx__index_members': 'krx',
+} %}
+
+with
+
+cells as (
+    select
+        source,
+        scope,
+        collection_date,
+        fetch_id,
+        fetched_at,
+        is_current
+    from {{ ref('int_collection__successful_cells') }}
+    where
+        dataset = 'index_components'
+        {{ and_in_days_to_rebuild('collection_date') }}
+),
+
+identified as (
+    select
+        isin,
+        stock_code
+    from {{ ref('int_stocks__identified') }}
+),
+
+unioned as (
+    {% for relation, source_name in relations.items() %}
+    select
+        cells.source,
+        listed.index_name,
+        listed.stock_code,
+        listed.isin,
+        listed.stock_name,
+        cells.collection_date as trade_date,
+        listed.fetch_id,
+        listed.row_number,
+        cells.fetched_at,
+        cells.is_current
+    from cells
+    inner join {{ ref(relation) }} as listed
+        on
+            cells.fetch_id = listed.fetch_id
+            and cells.scope in (listed.index_name, 'ALL')
+    where cells.source = '{{ source_name }}'
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+coded as (
+    select
+        unioned.source,
+        unioned.index_name,
+        coalesce(unioned.stock_code, identified.stock_code) as stock_code,
+        unioned.isin,
+        unioned.stock_name,
+        unioned.trade_date,
+        unioned.fetch_id,
+        unioned.row_number,
+        unioned.fetched_at,
+        unioned.is_current,
+        coalesce(unioned.stock_code, identified.stock_code, unioned.isin, unioned.row_number::text) as member
+    from unioned
+    left join identified on unioned.isin = identified.isin
+),
+
+compared as (
+    select
+        *,
+        min(fetched_at) over (partition by source, index_name, trade_date, member) as first_fetched_at,
+        row_number() over (
+            partition by source, index_name, trade_date, member order by is_current desc, fetch_id desc, row_number
+        ) as recency
+    from coded
+),
+
+checked as (
+    select
+        *,
+        case
+            when stock_code is null and isin is not null then 'ISIN_UNKNOWN'
+            when stock_code is null or stock_code !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED'
+            else ''
+        end as own_broken_rules
+    from compared
+    where is_current and recency = 1
+),
+
+held as (
+    select
+        *,
+        max(own_broken_rules) over (partition by source, index_name, trade_date) <> '' as is_held_back
+    from checked
+),
+
+final as (
+    select
+        source,
+        index_name,
+        stock_code,
+        isin,
+        trade_date,
+        stock_name,
+        case
+            when own_broken_rules = '' and is_held_back then 'HELD_WITH_ITS_LIST'
+            else own_broken_rules
+        end as broken_rules,
+        fetch_id,
+        row_number,
+        fetched_at,
+        first_fetched_at
+    from held
+)
+
+select * from final

@@ -1,0 +1,44 @@
+{% set numbers = ['constituents', 'etf_value', 'port_value', 'port_volume'] %}
+
+with
+
+source_rows as (
+    select * from {{ source('infomax', 'infomax__etf_port') }}
+),
+
+fetches as (
+    select fetch_id from {{ ref('stg_ledger__fetches') }}
+),
+
+numbered as (
+    select
+        source_rows.*,
+        {{ to_number('source_rows.constituents') }} as stated_components,
+        {{ to_number('source_rows.etf_value') }} as total_valuation,
+        {{ to_number('source_rows.port_value') }} as valuation,
+        {{ to_number('source_rows.port_volume') }} as units,
+        {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+),
+
+final as (
+    select
+        code as etf_code,
+        {{ to_date8('date') }} as base_date,
+        nullif(trim(port_code), '') as component_code,
+        nullif(trim(port_isin), '') as component_isin,
+        nullif(trim(port_name), '') as component_name,
+        units as shares,
+        valuation as valuation_krw,
+        -- the vendor has no weight: it follows from the two amounts
+        100 * valuation / nullif(total_valuation, 0) as weight,
+        total_valuation as total_valuation_krw,
+        stated_components,
+        unreadable_fields,
+        _fetch_id as fetch_id,
+        _row_number as row_number
+    from numbered
+)
+
+select * from final

@@ -1,0 +1,1 @@
+{{ stg_kis_master(source('kis', 'kis__konex_code'), 'KONEX', has_sectors=false) }}

@@ -1,0 +1,248 @@
+"""Infomax where it misbehaves: cuts, halves, other codes, other days, renamed fields, foreign bytes, spent quotas."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sandbox.simulator.server import Simulator, running_simulator
+from tests.conftest import Database
+
+DAYS = ("--from", "2026-05-11", "--to", "2026-05-15")
+# endpoint, dataset, scope, a field that the marts need, a field with a code
+ENDPOINTS = (
+    ("stock/foreign", "foreign_ownership_daily", "990010", "frn_ownership_vol"),
+    ("etf/port", "etf_portfolios", "993010", "port_value"),
+    ("index/hist", "index_daily", "KGG01P", "close_price"),
+    ("index/code", "index_list", "", "kr_name"),
+    ("index/constituents", "index_components", "K2G01P", "isin"),
+    ("stock/rank", "market_rank_check", "", "trading_volume"),
+)
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[..., Database]) -> Database:
+    return new_database(sample=True)
+
+
+@pytest.fixture
+def faults(simulator: Simulator) -> Any:
+    yield simulator
+    simulator.clear_faults()
+
+
+def load(
+    database: Database, simulator: Simulator, dataset: str, scope: str = "", *more: str
+) -> Any:
+    named = ("--scope", scope) if scope else ()
+    return database.loaders(
+        *("load", "--source", "infomax", "--dataset", dataset, *named, *DAYS, "--refresh", *more),
+        **simulator.environment,
+    )
+
+
+def newest(database: Database, dataset: str) -> list[tuple[object, ...]]:
+    return database.rows(
+        "select distinct status from raw.fetch_cells where attempt_id ="
+        f" (select max(attempt_id) from raw.fetch_cells where dataset = '{dataset}') order by 1"
+    )
+
+
+@pytest.mark.parametrize(("endpoint", "dataset", "scope", "field"), ENDPOINTS)
+def test_each_endpoint_answers_without_any_list_collected_before(
+    database: Database, faults: Simulator, endpoint: str, dataset: str, scope: str, field: str
+) -> None:
+    run = load(database, faults, dataset, scope, "--strict")
+    assert run.returncode == 0, run.stderr
+    table = f"infomax__{endpoint.replace('/', '_')}"
+    assert database.rows(f"select count(*) > 0 and bool_and({field} is not null) from raw.{table}") == [
+        (True,)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("endpoint", "dataset", "scope", "field"), ENDPOINTS)
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("rename", "required field {field} is missing"),
+        ("cp949", "not UTF-8"),
+        ("truncate", "not complete JSON"),
+        ("quota", "the daily quota is used up"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_one_clear_line(
+    database: Database, faults: Simulator, endpoint: str, dataset: str, scope: str, field: str, kind: str, words: str
+) -> None:  # fmt: skip
+    before = database.rows(f"select count(*) from raw.infomax__{endpoint.replace('/', '_')}")
+    faults.plant_fault(path=endpoint, kind=kind, field=field, times=50)
+    run = load(database, faults, dataset, scope)
+    assert words.format(field=field) in run.stderr
+    assert "Traceback" not in run.stderr
+    assert run.returncode == 1, "nothing came"
+    assert before == database.rows(
+        f"select count(*) from raw.infomax__{endpoint.replace('/', '_')}"
+    )
+
+
+def test_a_new_field_is_kept_beside_the_known_ones(database: Database, faults: Simulator) -> None:
+    faults.plant_fault(path="etf/port", kind="extra")
+    run = load(database, faults, "etf_portfolios", "993020")
+    assert run.returncode == 0, run.stderr
+    assert "unknown field kept in _extra" in run.stderr
+    assert database.rows(
+        "select count(*) > 0 from raw.infomax__etf_port where _extra -> 'surprise' ->> 'nested' = 'true'"
+    ) == [(True,)]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "scope", "words"),
+    [
+        ("foreign_ownership_daily", "990010", "may have been cut"),
+        ("index_daily", "KGG01P", "may have been cut"),
+        ("etf_portfolios", "993010", "may have been cut"),
+        ("index_components", "K2G01P", "may have been cut"),
+        ("index_list", "", "may have been cut"),
+    ],
+)
+def test_an_answer_as_long_as_the_cap_is_never_taken_for_the_whole(
+    database: Database, simulator: Simulator, dataset: str, scope: str, words: str
+) -> None:
+    environment = simulator.environment | {"INFOMAX_ROW_CAP": "4"}
+    named = ("--scope", scope) if scope else ()
+    run = database.loaders(
+        "load", "--source", "infomax", "--dataset", dataset, *named, *DAYS, "--refresh", **environment
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert words in run.stderr
+
+
+def test_the_token_is_named_and_not_repeated(database: Database, simulator: Simulator) -> None:
+    run = database.loaders(
+        "load", "--source", "infomax", "--dataset", "index_daily", *DAYS, "--refresh",
+        **simulator.environment | {"INFOMAX_TOKEN": "wrong-secret"},
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "terminal screen 9000" in run.stderr
+    assert "wrong-secret" not in run.stderr
+
+
+@pytest.mark.parametrize("message", ["일별 사용량 제한 초과", {"errmsg": "일별 사용량 제한 초과"}])
+def test_a_spent_quota_is_told_as_text_or_as_an_object(
+    database: Database, faults: Simulator, message: object
+) -> None:
+    faults.plant_fault(
+        path="index/hist", kind="answer", body={"success": False, "message": message}, times=9
+    )
+    run = load(database, faults, "index_daily")
+    assert run.returncode == 1
+    assert "the daily quota is used up (일별 사용량 제한 초과); run again tomorrow" in run.stderr
+    asked = [path for path in faults.requests() if path.endswith("index/hist")]
+    assert asked, "the source was asked"
+
+
+def test_half_a_portfolio_is_kept_out(database: Database, faults: Simulator) -> None:
+    faults.plant_fault(path="etf/port", kind="half")
+    run = load(database, faults, "etf_portfolios", "993010")
+    assert run.returncode == 1
+    assert "components came; half a list is kept out" in run.stderr
+
+
+def test_half_a_list_of_members_is_not_believed(database: Database, faults: Simulator) -> None:
+    assert load(database, faults, "index_components", "K2G01P").returncode == 0
+    faults.plant_fault(path="index/constituents", kind="half")
+    run = load(database, faults, "index_components", "K2G01P")
+    assert run.returncode == 1
+    assert "the list shrank from" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "dataset", "scope"),
+    [
+        ("stock/foreign", "foreign_ownership_daily", "990010"),
+        ("etf/port", "etf_portfolios", "993010"),
+        ("index/hist", "index_daily", "KGG01P"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [("code", "5930", "leading zeros lost"), ("date", 20250102, "the answer holds")],
+)
+def test_an_answer_about_something_else_is_an_error(
+    database: Database, faults: Simulator, endpoint: str, dataset: str, scope: str, field: str, value: object, words: str
+) -> None:  # fmt: skip
+    rows = {
+        "stock/foreign": {"listed_shares": 1, "frn_ownership_vol": 1, "frn_ownership_ratio": 1, "frn_limit_ratio": 1},
+        "etf/port": {"etf_value": 1, "port_isin": "", "port_code": "005930", "port_name": "", "port_value": 1,
+                     "port_volume": 1},
+        "index/hist": {"open_price": 1, "high_price": 1, "low_price": 1, "close_price": 1, "trading_volume": 1,
+                       "trading_value": 1, "marketcap": 1},
+    }  # fmt: skip
+    record = {"date": 20260515, "code": scope} | rows[endpoint] | {field: value}
+    faults.plant_fault(path=endpoint, kind="answer", body={"success": True, "results": [record]})
+    run = load(database, faults, dataset, scope)
+    assert run.returncode == 1
+    assert words in run.stderr
+
+
+def test_the_newest_day_may_be_late_and_an_older_one_is_empty(
+    new_database: Callable[..., Database],
+) -> None:
+    database = new_database(sample=True)
+    days = ("--from", "2026-10-06", "--to", "2026-10-08")
+    with running_simulator() as vendor:
+        for endpoint in ("stock/foreign", "index/hist", "etf/port"):
+            vendor.plant_fault(path=endpoint, kind="empty", times=9)
+        for dataset, scope in (
+            ("foreign_ownership_daily", "990010"),
+            ("index_daily", "KGG01P"),
+            ("etf_portfolios", "993010"),
+        ):
+            run = database.loaders(
+                "load", "--source", "infomax", "--dataset", dataset, "--scope", scope, *days, **vendor.environment
+            )  # fmt: skip
+            assert run.returncode == 0, run.stderr
+    assert database.rows(
+        "select dataset, collection_date::text, status from raw.fetch_cells order by 1, 2"
+    ) == [
+        ("etf_portfolios", "2026-10-08", "NOT_PUBLISHED"),
+        # the ownership of 10-08 comes on the next session's morning: it is not asked for
+        ("foreign_ownership_daily", "2026-10-06", "EMPTY"),
+        ("foreign_ownership_daily", "2026-10-07", "NOT_PUBLISHED"),
+        ("index_daily", "2026-10-06", "EMPTY"),
+        ("index_daily", "2026-10-07", "EMPTY"),
+        ("index_daily", "2026-10-08", "NOT_PUBLISHED"),
+    ]
+
+
+def test_prefixes_that_lose_a_name_are_an_error(new_database: Callable[..., Database]) -> None:
+    database = new_database(sample=True)
+    record = {"isin": "KR7005930003", "code": "A05930", "kr_name": "삼성전자", "market": "코스닥", "equity_type": "ST",
+              "listed_date": 19750611}  # fmt: skip
+    with running_simulator() as vendor:
+        # the first answer is as long as the cap and shows a code that no prefix of two digits finds
+        vendor.plant_fault(
+            path="type=ST&code=", kind="answer", body={"success": True, "results": [record] * 60}
+        )
+        run = database.loaders(
+            "load", "--source", "infomax", "--dataset", "stocks", INFOMAX_ROW_CAP="60", **vendor.environment
+        )  # fmt: skip
+    assert "come under no prefix, A05930 among them" in run.stderr
+
+
+def test_a_vendor_that_ignores_the_prefix_is_not_asked_for_ever(
+    new_database: Callable[..., Database],
+) -> None:
+    database = new_database(sample=True)
+    record = {"isin": "KR7005930003", "code": "005930", "kr_name": "삼성전자", "market": "코스닥", "equity_type": "ST",
+              "listed_date": 19750611}  # fmt: skip
+    with running_simulator() as vendor:
+        vendor.plant_fault(
+            path="stock/code", kind="answer", body={"success": True, "results": [record] * 60}, times=10_000
+        )  # fmt: skip
+        run = database.loaders(
+            "load", "--source", "infomax", "--dataset", "stocks", INFOMAX_ROW_CAP="60", **vendor.environment
+        )  # fmt: skip
+        requests = sum(vendor.requests().values())
+    assert run.returncode == 1
+    assert "the vendor no longer filters by code" in run.stderr
+    assert requests < 200
