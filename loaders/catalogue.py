@@ -6,7 +6,7 @@ What a source offers stands in its own folder; what its records hold stands in
 
 from loaders import fnguide, infomax, kis, kiwoom, krx, marcap, wics
 from loaders.errors import UsageError
-from loaders.feeds import Collected, Feed, Service, Source
+from loaders.feeds import STOCK_CODE, Collected, Feed, Service, Source
 
 SOURCES: tuple[Source, ...] = (
     infomax.SOURCE,
@@ -45,18 +45,18 @@ def select(
         raise UsageError(f"unknown source {source_name!r}; choose one of {', '.join(names)}")
     if dataset and dataset not in datasets():
         raise UsageError(f"unknown dataset {dataset!r}; choose one of {', '.join(datasets())}")
-    is_stock_code = bool(scope) and len(scope or "") == 6 and (scope or "")[0].isdigit()
+    is_stock_code = bool(STOCK_CODE.fullmatch(scope or ""))
 
     def takes_part(feed: Feed) -> bool:
         if dataset and dataset not in feed.datasets:
             return False
         if is_stock_code:
             return feed.takes_stock_codes
-        if scope and feed.takes_stock_codes:
+        if scope and feed.takes_stock_codes and not feed.takes(scope):
             return False  # a market, an index or a year is no name to ask for
-        return feed.collected is Collected.ALWAYS or (
-            feed.collected is Collected.SOURCE_NAMED and bool(source_name)
-        )
+        if feed.collected is Collected.SCOPE_NAMED:
+            return feed.takes(scope or "")
+        return feed.collected is Collected.ALWAYS or bool(source_name)
 
     selected = []
     for source in SOURCES:

@@ -7,6 +7,7 @@ batch at most and nothing of it is ever half visible.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -65,6 +66,7 @@ class Question:
         sent_as: `query` for a GET; `form` or `json` for a POST.
         noted: recorded with the request without being sent, where the vendor takes a key in a header or in the path.
         unrecorded: sent with `params` and recorded nowhere: a one-time password.
+        volatile: what differs in two answers that say the same (the vendor's clock), left out of `payload_sha256`.
     """
 
     endpoint: str
@@ -76,6 +78,12 @@ class Question:
     sent_as: Literal["query", "form", "json"] = "query"
     noted: Mapping[str, str] = field(default_factory=dict)
     unrecorded: Mapping[str, str] = field(default_factory=dict)
+    volatile: re.Pattern[bytes] | None = None
+
+    def digest(self, payload: bytes) -> str:
+        """SHA-256 by which an answer is known again: of the payload without what is volatile."""
+        steady = self.volatile.sub(b"", payload) if self.volatile else payload
+        return hashlib.sha256(steady).hexdigest()
 
 
 class Collection:
@@ -172,7 +180,7 @@ class Collection:
         answer.fetched_at = datetime.now(calendar.KST)
         answer.http_status = response.status_code
         answer.byte_count = len(response.content)
-        answer.payload_sha256 = hashlib.sha256(response.content).hexdigest()
+        answer.payload_sha256 = question.digest(response.content)
         answer.headers = response.headers
         try:
             answer.tables = self._read(answer, response, question)
@@ -495,7 +503,7 @@ def due_cells(
     # a day that was named is a day that is wanted, though its week has been collected on another day
     is_named = start is not None and not feed.latest_only
     done = set() if refresh else _done(collection, feed, days, by_period=not is_named)
-    if feed.takes_stock_codes and scope:
+    if scope and feed.takes(scope):
         scopes: dict[date, Sequence[str]] = dict.fromkeys(days, (scope,))
     else:
         scopes = {

@@ -62,6 +62,9 @@ class SourceSettings(EnvironmentSettings):
     @classmethod
     def variable(cls, name: str) -> str:
         """Name of the environment variable behind a setting."""
+        alias = cls.model_fields[name].validation_alias
+        if isinstance(alias, str):  # a name of its own instead of prefix and field
+            return alias
         return (str(cls.model_config.get("env_prefix", "")) + name).upper()
 
     def missing_secrets(self) -> list[str]:

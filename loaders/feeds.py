@@ -8,6 +8,7 @@ one stock.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from loaders.config import SourceSettings
 
 WHOLE_MARKET = "ALL"
+STOCK_CODE = re.compile(r"[0-9][0-9A-Z]{5}")
 
 
 class Status(StrEnum):
@@ -85,7 +87,8 @@ class Answer:
         fetched_at: when the answer came.
         http_status: of the answer; None for a file read from disk or where no answer came.
         byte_count: size of the payload as received.
-        payload_sha256: of the payload as received (of one session's rows for a growing file).
+        payload_sha256: of the payload as received, less the vendor's clock where it tells one (of one session's rows for
+            a growing file).
         tables: endpoint to its records in the columns of its raw table; empty when the answer was rejected. Nearly every
             answer fills the one table of its endpoint; one that carries a header record beside its list fills two.
         headers: of the response, for vendors that page by header; stored nowhere.
@@ -170,6 +173,7 @@ class Feed:
         window_sessions: how many sessions back a plain load looks at the most when nothing was collected yet; None for the
             usual window. For feeds whose every day costs thousands of requests.
         takes_stock_codes: a scope is a stock code.
+        scope_pattern: of scopes that are taken as they stand when a load names one, beside those that `scopes` tells.
         collected: whether a plain load takes part, or only one that names the source or a scope.
         may_shrink_by: part of the records by which a list may be shorter than the one before; a list that lost more is a
             failed cell. None for what may have any length.
@@ -187,9 +191,16 @@ class Feed:
     since: date = date(1995, 5, 2)
     window_sessions: int | None = None
     takes_stock_codes: bool = False
+    scope_pattern: str | None = None
     collected: Collected = Collected.ALWAYS
     may_shrink_by: float | None = None
     request_count: Callable[[Sequence[Cell]], int] = len
+
+    def takes(self, scope: str) -> bool:
+        """Whether a scope that a load names is taken as it stands."""
+        if self.takes_stock_codes and STOCK_CODE.fullmatch(scope):
+            return True
+        return self.scope_pattern is not None and bool(re.fullmatch(self.scope_pattern, scope))
 
     def published(self, day: date) -> datetime:
         """When the data of a session are final, in KST."""

@@ -21,6 +21,7 @@ from sandbox.simulator.vendors import (
     kiwoom,
     krx_index,
     krx_open_api,
+    krx_portal,
     wics,
 )
 
@@ -33,6 +34,7 @@ VENDORS = (
     kiwoom,
     wics,
     fnguide,
+    krx_portal,
 )
 
 

@@ -15,6 +15,8 @@
     'stg_krx__stk_bydd_trd': 'krx',
     'stg_krx__ksq_bydd_trd': 'krx',
     'stg_krx__knx_bydd_trd': 'krx',
+    'stg_krx__portal_daily_prices': 'krx',
+    'stg_krx__portal_price_history': 'krx',
     'stg_marcap__daily': 'marcap',
 } %}
 

@@ -17,6 +17,7 @@
     'stg_krx__stk_isu_base_info': 'krx',
     'stg_krx__ksq_isu_base_info': 'krx',
     'stg_krx__knx_isu_base_info': 'krx',
+    'stg_krx__portal_stocks': 'krx',
     'int_stocks__kis_listed': 'kis',
     'stg_kiwoom__stock_list': 'kiwoom',
 } %}

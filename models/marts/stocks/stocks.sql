@@ -95,6 +95,7 @@ views as (
         listed_shares,
         is_listed,
         null::date as delisting_date,
+        null::text as delisting_reason,
         null::integer as sessions_behind,
         first_fetched_at,
         fetched_at
@@ -102,7 +103,7 @@ views as (
     where recency = 1
     union all
     select
-        'infomax' as source,
+        source,
         stock_code,
         isin,
         stock_name,
@@ -114,8 +115,9 @@ views as (
         null as listed_shares,
         null as is_listed,
         delisting_date,
+        delisting_reason,
         null as sessions_behind,
-        fetched_at as first_fetched_at,
+        first_fetched_at,
         fetched_at
     from delisted
     union all
@@ -132,6 +134,7 @@ views as (
         listed_shares,
         null as is_listed,
         null as delisting_date,
+        null as delisting_reason,
         sessions_behind,
         first_fetched_at,
         fetched_at
@@ -194,6 +197,7 @@ merged as (
             as listed_shares,
         bool_or(is_listed) as is_listed,
         max(delisting_date) as delisting_date,
+        max(delisting_reason) as delisting_reason,
         min(sessions_behind) as sessions_behind,
         min(first_fetched_at) as first_fetched_at,
         max(fetched_at) filter (where is_listed is not null or delisting_date is not null) as list_fetched_at,
@@ -262,7 +266,7 @@ final as (
         end::varchar(30) as security_type,
         case when segment like market || '%' then segment else market end::varchar(20) as segment,
         case when listed_shares between 0 and 1e18 then listed_shares end::bigint as listed_shares,
-        null::varchar(200) as delisting_reason,
+        case when not is_active then delisting_reason end::varchar(200) as delisting_reason,
         first_fetched_at as created_at,
         coalesce(list_fetched_at, last_fetched_at) as updated_at
     from judged

@@ -1,0 +1,45 @@
+{% set numbers = [
+    'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'tdd_clsprc', 'cmpprevdd_prc', 'fluc_rt', 'acc_trdvol',
+    'acc_trdval', 'list_shrs', 'mktcap',
+] %}
+
+with
+
+source_rows as (
+    select * from {{ source('krx', 'krx__mdcstat01501') }}
+),
+
+fetches as (
+    select
+        fetch_id,
+        request
+    from {{ ref('stg_ledger__fetches') }}
+),
+
+-- on a holiday every stock comes with '-' in place of prices: that is no row of prices
+final as (
+    select
+        source_rows.isu_srt_cd as stock_code,
+        {{ to_date8("fetches.request ->> 'trdDd'") }} as trade_date,
+        source_rows.isu_abbrv as stock_name,
+        source_rows.mkt_nm as vendor_market,
+        nullif(nullif(source_rows.sect_tp_nm, ''), '-') as board_section,
+        {{ to_number('source_rows.tdd_opnprc') }} as open_price,
+        {{ to_number('source_rows.tdd_hgprc') }} as high_price,
+        {{ to_number('source_rows.tdd_lwprc') }} as low_price,
+        {{ to_number('source_rows.tdd_clsprc') }} as close_price,
+        {{ to_number('source_rows.tdd_clsprc') }} - {{ to_number('source_rows.cmpprevdd_prc') }} as base_price,
+        {{ to_number('source_rows.fluc_rt') }} as change_rate,
+        {{ to_number('source_rows.acc_trdvol') }} as volume,
+        {{ to_number('source_rows.acc_trdval') }} as trading_value,
+        {{ to_number('source_rows.list_shrs') }} as listed_shares,
+        {{ to_number('source_rows.mktcap') }} as vendor_market_cap,
+        {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields,
+        source_rows._fetch_id as fetch_id,
+        source_rows._row_number as row_number
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+    where not (source_rows.tdd_clsprc = '-' and source_rows.acc_trdvol = '-')
+)
+
+select * from final

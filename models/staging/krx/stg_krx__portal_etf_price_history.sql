@@ -1,0 +1,48 @@
+{% set numbers = [
+    'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'tdd_clsprc', 'cmpprevdd_prc', 'fluc_rt', 'acc_trdvol',
+    'acc_trdval', 'list_shrs', 'mktcap', 'lst_nav', 'invstasst_netasst_totamt', 'obj_stkprc_idx',
+    'cmpprevdd_idx', 'idx_fluc_rt',
+] %}
+
+with
+
+source_rows as (
+    select * from {{ source('krx', 'krx__mdcstat04501') }}
+),
+
+fetches as (
+    select
+        fetch_id,
+        request
+    from {{ ref('stg_ledger__fetches') }}
+),
+
+final as (
+    select
+        {{ krx_stock_code('fetches.request') }} as stock_code,
+        {{ to_date8('source_rows.trd_dd') }} as trade_date,
+        fetches.request ->> 'isuCd' as isin,
+        {{ to_number('source_rows.tdd_opnprc') }} as open_price,
+        {{ to_number('source_rows.tdd_hgprc') }} as high_price,
+        {{ to_number('source_rows.tdd_lwprc') }} as low_price,
+        {{ to_number('source_rows.tdd_clsprc') }} as close_price,
+        {{ to_number('source_rows.tdd_clsprc') }} - {{ to_number('source_rows.cmpprevdd_prc') }} as base_price,
+        {{ to_number('source_rows.fluc_rt') }} as change_rate,
+        {{ to_number('source_rows.acc_trdvol') }} as volume,
+        {{ to_number('source_rows.acc_trdval') }} as trading_value,
+        {{ to_number('source_rows.list_shrs') }} as listed_shares,
+        {{ to_number('source_rows.mktcap') }} as vendor_market_cap,
+        {{ to_number('source_rows.lst_nav') }} as net_asset_value,
+        {{ to_number('source_rows.invstasst_netasst_totamt') }} as net_assets,
+        source_rows.idx_ind_nm as underlying_index,
+        {{ to_number('source_rows.obj_stkprc_idx') }} as underlying_level,
+        {{ to_number('source_rows.cmpprevdd_idx') }} as underlying_change,
+        {{ to_number('source_rows.idx_fluc_rt') }} as underlying_change_rate,
+        {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields,
+        source_rows._fetch_id as fetch_id,
+        source_rows._row_number as row_number
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+)
+
+select * from final
