@@ -138,7 +138,8 @@ vendor_amounts as (
         max(flows.amount) filter (where flows.side = 'SELL' and flows.measure = 'VALUE') as sell_value,
         max(flows.unreadable_fields) as unreadable_fields,
         -- the same amount twice with different values; only one of each would survive the grouping
-        count(distinct (flows.side, flows.measure, flows.amount)) > count(distinct (flows.side, flows.measure))
+        count(distinct row(flows.side, flows.measure, flows.amount))
+        > count(distinct row(flows.side, flows.measure))
             as has_conflicting_amounts,
         -- one row is made of several answers: the last of them stands for the attempt
         max(flows.fetch_id) as fetch_id,
