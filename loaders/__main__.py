@@ -9,7 +9,7 @@ import psycopg
 import structlog
 import typer
 
-from loaders import blocks, catalogue, ledger, logs
+from loaders import blocks, calendar, catalogue, ledger, logs
 from loaders.bootstrap import initialise
 from loaders.collect import Collection, FeedResult, collect_feed, due_cells
 from loaders.config import RunSettings, SourceSettings
@@ -52,6 +52,11 @@ def _range(start: str | None, end: str | None) -> tuple[date | None, date | None
     first, last = _day(start, "FROM"), _day(end, "TO")
     if first and last and first > last:
         raise UsageError(f"FROM={first} is after TO={last}; exchange them")
+    if last and not first:
+        raise UsageError(f"TO={last} needs a FROM")
+    for day in (first, last):
+        if day:
+            calendar.is_session(day)  # outside the calendar: said before anything is asked for
     return first, last
 
 

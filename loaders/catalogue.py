@@ -4,11 +4,19 @@ What a source offers stands in its own folder; what its records hold stands in
 `models/staging/<source>/_<source>__sources.yml`.
 """
 
-from loaders import infomax, kis, krx, marcap
+from loaders import fnguide, infomax, kis, kiwoom, krx, marcap, wics
 from loaders.errors import UsageError
 from loaders.feeds import STOCK_CODE, Collected, Feed, Service, Source
 
-SOURCES: tuple[Source, ...] = (infomax.SOURCE, krx.SOURCE, kis.SOURCE, marcap.SOURCE)
+SOURCES: tuple[Source, ...] = (
+    infomax.SOURCE,
+    krx.SOURCE,
+    kis.SOURCE,
+    kiwoom.SOURCE,
+    wics.SOURCE,
+    fnguide.SOURCE,
+    marcap.SOURCE,
+)
 
 
 def datasets() -> list[str]:
@@ -46,6 +54,8 @@ def select(
             return feed.takes_stock_codes
         if feed.collected is Collected.SCOPE_NAMED:
             return feed.takes(scope or "")
+        if scope and feed.takes_stock_codes:
+            return False  # a market, an index or a year is no name to ask for
         return feed.collected is Collected.ALWAYS or bool(source_name)
 
     selected = []

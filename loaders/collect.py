@@ -317,7 +317,10 @@ class Attempt:
 
     def ask(self, question: Question) -> Answer:
         """Ask and remember the answer."""
-        answer = self._collection.ask(question)
+        return self.add(self._collection.ask(question))
+
+    def add(self, answer: Answer) -> Answer:
+        """Remember an answer that was asked for beside the attempt (after a token that had to be replaced)."""
         self._answers.append(answer)
         return answer
 

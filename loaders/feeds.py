@@ -39,6 +39,8 @@ class Status(StrEnum):
     FAILED = "FAILED"
 
 
+_SEPARATORS = str.maketrans("", "", "-/. ")
+
 DONE = (Status.SUCCESS, Status.UNCHANGED, Status.EMPTY)
 """A cell in one of these is not asked for again by a plain load."""
 
@@ -113,6 +115,17 @@ class Answer:
     def row_count(self) -> int:
         """Number of records of the answer's own endpoint."""
         return 0 if self.table is None else self.table.num_rows
+
+    def fail_if_stale(self, column: str, day: date) -> None:
+        """Refuse an answer none of whose rows is of the day asked for: its cell would count as done and stay empty.
+
+        Single rows of another day are no reason: they are rejected one by one later on.
+        """
+        days = {str(value).translate(_SEPARATORS) for value in self.column(column)}
+        if days and f"{day:%Y%m%d}" not in days and not self.error:
+            self.error = (
+                f"{self.endpoint}: asked for {day}, the answer is of {min(days)!r}; it is kept out"
+            )
 
     def column(self, name: str) -> list[Any]:
         """One column of the records as Python values; empty when there are no records."""

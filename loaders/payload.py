@@ -38,6 +38,10 @@ def parse_json(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            raise AnswerRejectedError(
+                f"the answer is not complete JSON (it ends within a character at byte {error.start})"
+            ) from None
         raise AnswerRejectedError(
             f"the answer is not UTF-8 (byte {error.start}); perhaps CP949"
         ) from None

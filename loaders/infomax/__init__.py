@@ -6,7 +6,7 @@ README.md in this folder says what the vendor offers and under which terms.
 
 from datetime import time
 
-from loaders.feeds import Cadence, Collected, Feed, Service, Source
+from loaders.feeds import Cadence, Feed, Service, Source
 from loaders.infomax import api, days, funds, lists, series
 
 IN_THE_MORNING = time(7, 0)
@@ -66,8 +66,8 @@ SERVICE = Service(
             datasets=("ohlcv_daily", "market_cap_daily"),
             collect=series.collect_history,
             published_at=series.FINAL_AT,
+            scopes=series.new_listings,
             takes_stock_codes=True,
-            collected=Collected.SCOPE_NAMED,
             request_count=series.request_count(series.HISTORY_DAYS_PER_REQUEST),
         ),
         Feed(

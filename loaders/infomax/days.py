@@ -40,6 +40,7 @@ def collect_bars(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outc
                 date=api.yyyymmdd(cell.day),
             )
             api.fail_if_cut(collection, answer)
+            answer.fail_if_stale("date", cell.day)
             if attempt.is_stopped:
                 break
         outcome = attempt.outcome(when_empty=Status.NOT_PUBLISHED)

@@ -15,6 +15,9 @@ HISTORY_DAYS_PER_REQUEST = 900
 INVESTOR_DAYS_PER_REQUEST = 60
 """At most 43 sessions with fourteen types each."""
 
+FIRST_BAR_DAYS = 40
+"""How long after its listing day a stock's first bar is asked for by name."""
+
 FINAL_AT = time(19, 0)
 FOREIGN_AT = time(5, 30)
 """Foreign ownership of a session comes at this time of the morning after it."""
@@ -131,6 +134,18 @@ def collect_index_levels(collection: Collection, cells: Sequence[Cell]) -> Itera
 def listed_stocks(collection: Collection, day: date) -> list[str]:
     """Codes of the stocks listed on a day."""
     return api.listed_codes(collection, day, "STOCK")
+
+
+def new_listings(collection: Collection, day: date) -> list[str]:
+    """Codes of the stocks listed on this very day, while it is recent.
+
+    The master lacks a name on its listing day, so `stock/info` did not ask for it: its first bar is asked for by name.
+    """
+    if day < collection.now.date() - timedelta(days=FIRST_BAR_DAYS):
+        return []  # a later back-fill goes by a master that has it
+    on_day = api.yyyymmdd(day)
+    listed = {entry.code for entry in collection.listed(day) if entry.listed == on_day}
+    return [code for code in listed_stocks(collection, day) if code in listed]
 
 
 def index_codes(_collection: Collection, _day: date) -> list[str]:

@@ -23,6 +23,7 @@ from loaders.config import SourceSettings
 from loaders.contracts import RawTable
 from loaders.errors import AnswerRejectedError
 from loaders.feeds import Answer, Cell, Feed, Outcome, Service
+from loaders.universe import current_fetches
 
 # Widths in bytes of the fields in the order of the contract; of a security's row the part behind the name.
 _SESSION = (9, 5, 5, 1, 1, 1, 2, 1, 1, 1, 2, 2, 2, 3, 1, 3, 12, 12, 8, 15, 21, 2, 7, 1, 1, 1, 1)
@@ -269,6 +270,24 @@ def _collect_indices(collection: Collection, cells: Sequence[Cell]) -> Iterator[
     """`idxcode`: names of sectors and indices."""
     return _collect(collection, cells, lambda _scope: INDEX_ENDPOINT, ("market_code", "index_code"))
 
+
+LISTINGS = " union all ".join(
+    f"""
+    select
+        case when group_code = 'EN' then ltrim(short_code, 'Q') else short_code end,
+        isin,
+        case when group_code in ('EF', 'FE') then 'ETF' when group_code = 'EN' then 'ETN' else 'STOCK' end,
+        {endpoint == "konex_code"},
+        nullif(listing_date, ''),
+        null
+    from raw.kis__{endpoint}
+    where
+        group_code not in ('EW', 'SW', 'SR', 'BC')
+        and _fetch_id in ({current_fetches("kis", "stocks")})
+    """  # noqa: S608 - names of our own tables
+    for endpoint in ENDPOINTS.values()
+)
+"""Securities of the newest files, for `loaders.universe`; ELWs, warrants, rights and fund certificates are none."""
 
 # written several times between early morning and evening; at the opening the session's names, flags and base prices stand
 _OPENING = time(9, 0)

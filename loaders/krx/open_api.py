@@ -83,6 +83,8 @@ def _collect(
         )
         if family == "dd_trd":
             _fail_if_other_day(answer)
+        elif family == "bydd_trd":
+            answer.fail_if_stale("bas_dd", cell.day)
         # an empty list means holiday or not yet there; this day is a session, so it will come
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 

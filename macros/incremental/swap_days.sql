@@ -11,6 +11,24 @@
     {%- for day in days -%}date '{{ day }}'{{ ', ' if not loop.last }}{%- endfor -%}
 {%- endmacro %}
 
+{#
+    A condition that a table's day column lies on one of some days. A column of moments (meta.day_is_moment) is compared with
+    the ends of the KST days, so that its index is of use.
+#}
+{% macro lies_on_days(meta, days) -%}
+    {%- if not meta.get('day_is_moment') -%}
+        {{ return(meta.day_column ~ ' in (' ~ days_as_sql_list(days) ~ ')') }}
+    {%- endif -%}
+    {%- set ranges = [] -%}
+    {%- for day in days -%}
+        {%- do ranges.append(
+            meta.day_column ~ " >= timestamptz '" ~ day ~ " 00:00+09' and "
+            ~ meta.day_column ~ " < timestamptz '" ~ day ~ " 00:00+09' + interval '1 day'"
+        ) -%}
+    {%- endfor -%}
+    {{ return('(' ~ ranges | join(' or ') ~ ')') }}
+{%- endmacro %}
+
 {#  Example: where dataset = 'ohlcv_daily' … and_in_days_to_rebuild('collection_date')  #}
 {% macro and_in_days_to_rebuild(column) -%}
     {%- set days = days_to_rebuild() -%}
@@ -53,7 +71,7 @@
     {%- set days = days_to_rebuild() -%}
     {%- if days %}
         delete from {{ arg_dict['target_relation'] }}
-        where {{ model.config.meta.day_column }} in ({{ days_as_sql_list(days) }});
+        where {{ lies_on_days(model.config.meta, days) }};
     {%- endif %}
     {{ insert_temporary_rows(arg_dict) }}
 {%- endmacro %}

@@ -20,7 +20,9 @@
     a third of the table.  #}
 {% macro recent_days(relation) -%}
     {%- set tested = graph.nodes.get(model.attached_node) or {} -%}
-    {%- set day_column = tested.get('config', {}).get('meta', {}).get('day_column', 'time') -%}
+    {%- set meta = {'day_column': 'time'} -%}
+    {%- do meta.update(tested.get('config', {}).get('meta', {})) -%}
+    {%- set day_column = meta.day_column -%}
     {%- if flags.FULL_REFRESH or var('test_window_days') | string == 'all' or not load_relation(relation) -%}
         {{ return('') }}
     {%- endif -%}
@@ -32,7 +34,7 @@
     {%- endif -%}
     {%- set older = built | select('le', newest) | list -%}
     {{ return(day_column ~ " > date '" ~ newest ~ "'"
-        ~ (" or " ~ day_column ~ " in (" ~ days_as_sql_list(older) ~ ")" if older else "")) }}
+        ~ (" or " ~ lies_on_days(meta, older) if older else "")) }}
 {%- endmacro %}
 
 {#  Days of a model that this run has rebuilt, as texts: none when it built everything, an empty list when nothing  #}

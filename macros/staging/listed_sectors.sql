@@ -9,6 +9,7 @@
 {%- set relations = {
     'stg_kis__kospi_code': ('kis', 'KRX', levels),
     'stg_kis__kosdaq_code': ('kis', 'KRX', levels),
+    'stg_wics__components': ('wics', 'WICS', levels[:2]),
 } -%}
 {%- for relation, (source_name, classification, known_levels) in relations.items() %}
     select

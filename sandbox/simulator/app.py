@@ -13,14 +13,28 @@ from fastapi import FastAPI, Request, Response
 from loaders.collect import SAMPLE_HEADER
 from sandbox.simulator.market import market
 from sandbox.simulator.stage import Fault, JsonFields, Stage, reply
-from sandbox.simulator.vendors import infomax, kis_master, krx_index, krx_open_api, krx_portal
+from sandbox.simulator.vendors import (
+    fnguide,
+    infomax,
+    kis,
+    kis_master,
+    kiwoom,
+    krx_index,
+    krx_open_api,
+    krx_portal,
+    wics,
+)
 
 VENDORS = (
     infomax,
+    kis,
     krx_open_api,
     kis_master,
     krx_index,
     krx_portal,
+    kiwoom,
+    wics,
+    fnguide,
 )
 
 

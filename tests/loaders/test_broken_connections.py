@@ -164,3 +164,13 @@ def test_an_answer_in_another_encoding_is_kept_as_it_came(database: Database) ->
     ]
     assert database.rows(CELLS) == [("FAILED",)]
     assert rows_of_the_day(database) == (0, 0)
+
+
+def test_rows_of_another_day_are_not_taken_for_the_day(database: Database) -> None:
+    stale = SOUND.replace("20260507", "20260506")
+    with vendor([sends(stale.encode())]) as (environment, _):
+        run = database.loaders(*LOAD, "--refresh", **environment)
+    assert run.returncode == 1
+    assert "the answer is of '20260506'" in run.stderr
+    newest = "select status from raw.fetch_cells order by ledger_id desc limit 1"
+    assert database.rows(newest) == [("FAILED",)]

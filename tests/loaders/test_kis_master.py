@@ -10,7 +10,8 @@ import pytest
 
 from loaders.contracts import raw_tables
 from loaders.errors import AnswerRejectedError
-from loaders.kis.master import HEAD_WIDTHS, WIDTHS, read_master
+from loaders.kis.master import HEAD_WIDTHS, LISTINGS, WIDTHS, read_master
+from loaders.universe import listed_on, read_listings
 from sandbox.simulator.market import market
 from sandbox.simulator.server import SEED, Simulator
 from sandbox.simulator.vendors import kis_master
@@ -178,3 +179,15 @@ def test_the_next_load_asks_for_the_bad_file_alone(
         "/kis-master/common/master/kospi_code.mst.zip"
     ]
     assert database.rows("select count(*) from raw.kis__kospi_code") == [(len(ROWS),)]
+
+
+def test_feeds_that_go_from_stock_to_stock_find_their_stocks_here(database: Database) -> None:
+    with database.connect() as connection:
+        listings = read_listings(connection, [LISTINGS])
+    stocks = {stock.code for stock in market(SEED).listed(DAY)}
+    funds = {etf.code for etf in market(SEED).etfs if etf.is_listed(DAY)}
+    assert {entry.code for entry in listed_on(listings, DAY) if entry.kind == "STOCK"} == stocks
+    assert {entry.code for entry in listed_on(listings, DAY) if entry.kind == "ETF"} == funds
+    assert {entry.code for entry in listings if entry.is_konex} == {
+        stock.code for stock in market(SEED).listed(DAY) if stock.board_on(DAY) == "KONEX"
+    }

@@ -6,6 +6,7 @@ The issuer's files give code, name, units and weight. The vendor gives amounts a
 
 import json
 import subprocess
+import sys
 import threading
 import zipfile
 from collections import defaultdict
@@ -20,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.conftest import Database
+from tests.conftest import ROOT, Database
 
 UNIT = 1_000_000_000
 # codes as the files themselves tell them, where one fund holds another; the others get codes of nobody
@@ -128,23 +129,34 @@ def holdings(real_data: Path) -> Holdings:
     return Holdings(real_data / "etf_pdf")
 
 
+LOAD_EACH_DAY = """
+import sys
+from loaders.__main__ import load
+load(source="infomax", dataset="stocks", strict=True)
+for day in sys.argv[1:]:
+    load(source="infomax", dataset="etf_portfolios", start=day, end=day, strict=True)
+"""
+
+
 @pytest.fixture(scope="module")
-def warehouse(new_database: Callable[..., Database], holdings: Holdings) -> Iterator[Database]:
+def warehouse(new_database: Callable[..., Database], holdings: Holdings) -> Database:
     database = new_database()
     with served(holdings) as base_url:
-
-        def load(*arguments: str) -> subprocess.CompletedProcess[str]:
-            return database.loaders(
-                *("load", "--strict", "--source", "infomax", *arguments),
-                INFOMAX_BASE_URL=base_url, INFOMAX_TOKEN="any", INFOMAX_REQUESTS_PER_MINUTE="0",
-            )  # fmt: skip
-
-        listed = load("--dataset", "stocks")
-        assert listed.returncode == 0, listed.stderr
-        # the dataset is weekly: each day has to be named
-        for day in holdings.days:
-            loaded = load("--dataset", "etf_portfolios", "--from", str(day), "--to", str(day))
-            assert loaded.returncode == 0, loaded.stderr
+        # the dataset is weekly, so each day has to be named; one process spares forty starts
+        loaded = subprocess.run(
+            [sys.executable, "-c", LOAD_EACH_DAY, *map(str, holdings.days)],
+            cwd=ROOT,
+            env=database.process_environment()
+            | {
+                "INFOMAX_BASE_URL": base_url,
+                "INFOMAX_TOKEN": "any",
+                "INFOMAX_REQUESTS_PER_MINUTE": "0",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert loaded.returncode == 0, loaded.stderr
     built = database.dbt("build")
     assert built.returncode == 0, built.stdout
     return database

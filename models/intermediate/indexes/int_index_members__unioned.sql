@@ -1,6 +1,6 @@
--- Members of an index by list, all sources in one shape: one relation a source, in the columns of
--- stg_krx__index_members; a cell of scope ALL covers every index. A list with a row that cannot be read says nothing
--- for sure about who is missing from it: it is held back whole.
+-- Members of an index by list, all sources in one shape: one relation a source. A list with a row that cannot be read
+-- says nothing for sure about who is missing from it: it is held back whole. A source that tells only the present has
+-- its list on the day of the look.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
@@ -11,6 +11,8 @@
 {% set relations = {
     'stg_krx__index_members': 'krx',
     'stg_krx__portal_index_members': 'krx',
+    'int_index_components__kis_listed': 'kis',
+    'stg_infomax__index_constituents': 'infomax',
 } %}
 
 with
@@ -18,7 +20,6 @@ with
 cells as (
     select
         source,
-        scope,
         collection_date,
         fetch_id,
         fetched_at,
@@ -50,10 +51,7 @@ unioned as (
         cells.fetched_at,
         cells.is_current
     from cells
-    inner join {{ ref(relation) }} as listed
-        on
-            cells.fetch_id = listed.fetch_id
-            and cells.scope in (listed.index_name, 'ALL')
+    inner join {{ ref(relation) }} as listed on cells.fetch_id = listed.fetch_id
     where cells.source = '{{ source_name }}'
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -9,9 +9,12 @@
 ) }}
 
 -- A source that tells bought and sold amounts of a type in one record, and one that needs a call for each of them.
-{% set whole_records = {'stg_infomax__stock_investor': 'infomax'} %}
-{% set single_amounts = {} %}
-{% set labelled_sources = ['infomax'] %}
+{% set whole_records = {
+    'stg_infomax__stock_investor': 'infomax',
+    'stg_kis__investor_trade_by_stock_daily': 'kis',
+} %}
+{% set single_amounts = {'stg_kiwoom__investors': 'kiwoom'} %}
+{% set labelled_sources = ['infomax', 'kis', 'kiwoom'] %}
 
 with
 

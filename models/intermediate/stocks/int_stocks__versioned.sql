@@ -19,6 +19,7 @@
     'stg_krx__knx_isu_base_info': 'krx',
     'stg_krx__portal_stocks': 'krx',
     'int_stocks__kis_listed': 'kis',
+    'stg_kiwoom__stock_list': 'kiwoom',
 } %}
 
 with

@@ -1,0 +1,287 @@
+"""Daily bars, minute bars and flows of one stock after another."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
+
+from loaders import calendar
+from loaders.collect import Attempt, Collection
+from loaders.feeds import Answer, Cell, Outcome, Status
+from loaders.kis.client import Page, Request, ask, settings_of
+
+QUOTATIONS = "domestic-stock/v1/quotations"
+DAILY = Request(
+    "inquire-daily-itemchartprice",
+    f"{QUOTATIONS}/inquire-daily-itemchartprice",
+    "FHKST03010100",
+    "output2",
+    "output1",
+)
+DAILY_ADJUSTED = Request(
+    "inquire-daily-itemchartprice/adjusted",
+    f"{QUOTATIONS}/inquire-daily-itemchartprice",
+    "FHKST03010100",
+    "output2",
+)
+MINUTES = Request(
+    "inquire-time-dailychartprice",
+    f"{QUOTATIONS}/inquire-time-dailychartprice",
+    "FHKST03010230",
+    "output2",
+    "output1",
+)
+INVESTORS = Request(
+    "investor-trade-by-stock-daily",
+    f"{QUOTATIONS}/investor-trade-by-stock-daily",
+    "FHPTJ04160001",
+    "output2",
+    "output1",
+)
+
+DAYS_PER_REQUEST = 100
+"""Rows after which the vendor cuts daily bars; there is no next page."""
+
+INVESTOR_DAYS_PER_REQUEST = 30
+INVESTOR_DAYS_PER_ATTEMPT = 60
+
+MINUTE_PAGES = 5
+"""Of a liquid stock: 381 regular minutes and as many of the after-market as had trades, 120 a page."""
+MOST_MINUTE_PAGES = 60
+"""Far above what a day can fill; a vendor that answers on and on is stopped here."""
+
+AFTER_MARKET_SINCE = date(2026, 9, 14)
+"""Since then the exchange trades again from 16:00 to 20:00."""
+LAST_HOUR = "200000"
+FIRST_HOURS = {"J": "0900", "NX": "0800", "UN": "0800"}
+"""The minute before which no bar lies, by venue: there is no need to ask on."""
+
+
+def yyyymmdd(day: date) -> str:
+    """A day as the vendor writes it."""
+    return day.strftime("%Y%m%d")
+
+
+def listed_codes(collection: Collection, day: date) -> list[str]:
+    """Codes of the stocks listed on a day by the lists of every source."""
+    return [entry.code for entry in collection.listed(day) if entry.kind == "STOCK"]
+
+
+def request_per_days(days: int, cells: Sequence[Cell]) -> int:
+    """Requests that some cells take where one brings so many days of a stock."""
+    scopes = [cell.scope for cell in cells]
+    return sum(-(-scopes.count(scope) // days) for scope in set(scopes))
+
+
+def _groups(cells: Sequence[Cell], most_sessions: int) -> Iterator[list[Cell]]:
+    """Cells of one stock after another, in ranges of at most so many sessions, gaps counted."""
+    by_stock = sorted(cells, key=lambda cell: (cell.scope, cell.day))
+    for _, of_stock in groupby(by_stock, key=lambda cell: cell.scope):
+        group: list[Cell] = []
+        for cell in of_stock:
+            if group and len(calendar.sessions(group[0].day, cell.day)) > most_sessions:
+                yield group
+                group = []
+            group.append(cell)
+        yield group
+
+
+def _statuses_of_missing(
+    collection: Collection, group: Sequence[Cell], came: set[str], *, is_closed: bool
+) -> dict[Cell, Status]:
+    """Days that an answer lacks: today's may still come, and all of them where the vendor does not serve at this hour."""
+    return {
+        cell: Status.NOT_PUBLISHED
+        if is_closed or cell.day == collection.now.date()
+        else Status.EMPTY
+        for cell in group
+        if yyyymmdd(cell.day) not in came
+    }
+
+
+# --- daily bars ------------------------------------------------------------------------------------------------------
+
+
+def collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`inquire-daily-itemchartprice`, raw prices: one stock over a range of at most 100 sessions."""
+    return _collect_daily(collection, cells, DAILY, "1")
+
+
+def collect_daily_adjusted(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """The same with prices adjusted as the vendor does it."""
+    return _collect_daily(collection, cells, DAILY_ADJUSTED, "0")
+
+
+def _collect_daily(
+    collection: Collection, cells: Sequence[Cell], request: Request, raw: str
+) -> Iterator[Outcome]:
+    for group in _groups(cells, DAYS_PER_REQUEST):
+        attempt = collection.attempt(group)
+        page = ask(
+            attempt,
+            collection,
+            request,
+            {
+                "FID_COND_MRKT_DIV_CODE": settings_of(collection).market_division,
+                "FID_INPUT_ISCD": group[0].scope,
+                "FID_INPUT_DATE_1": yyyymmdd(group[0].day),
+                "FID_INPUT_DATE_2": yyyymmdd(group[-1].day),
+                "FID_PERIOD_DIV_CODE": "D",
+                "FID_ORG_ADJ_PRC": raw,
+            },
+        )
+        came = set(page.answer.column("stck_bsop_date"))
+        yield attempt.outcome(
+            statuses=_statuses_of_missing(collection, group, came, is_closed=page.is_closed)
+        )
+
+
+# --- minute bars -----------------------------------------------------------------------------------------------------
+
+
+def collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`inquire-time-dailychartprice`: the minutes of one stock and day, newest first, page before page."""
+    for cell in cells:
+        attempt = collection.attempt([cell])
+        has_bars, is_closed = _ask_minutes(attempt, collection, cell)
+        came = {yyyymmdd(cell.day)} if has_bars else set()
+        yield attempt.outcome(
+            statuses=_statuses_of_missing(collection, [cell], came, is_closed=is_closed)
+        )
+
+
+def _last_hour(day: date, division: str) -> str:
+    if division != "J" or day >= AFTER_MARKET_SINCE:
+        return LAST_HOUR
+    return calendar.session_close(day).strftime("%H%M%S")
+
+
+def _ask_minutes(attempt: Attempt, collection: Collection, cell: Cell) -> tuple[bool, bool]:
+    """Ask backwards from the end of trading until nothing earlier comes.
+
+    Returns:
+        Whether there is a bar of the day, and whether the vendor does not serve bars at this time of the day.
+    """
+    division = settings_of(collection).market_division
+    hour = _last_hour(cell.day, division)
+    earliest: str | None = None
+    for number in range(1, MOST_MINUTE_PAGES + 1):
+        params = {
+            "FID_COND_MRKT_DIV_CODE": division,
+            "FID_INPUT_ISCD": cell.scope,
+            "FID_INPUT_HOUR_1": hour,
+            "FID_INPUT_DATE_1": yyyymmdd(cell.day),
+            "FID_PW_DATA_INCU_YN": "N",
+            "FID_FAKE_TICK_INCU_YN": "",
+        }
+        page = ask(attempt, collection, MINUTES, params, page=number)
+        if page.answer.error or page.is_closed:
+            return earliest is not None, page.is_closed
+        labels = _labels(page.answer, cell.day)
+        first = min(labels, default=None)
+        if first is None or (earliest is not None and first >= earliest):
+            if first is not None and not _opens_the_day(page.answer, cell.day, first):
+                message = (
+                    f"the page before {hour} is one that came before; earlier bars are missing"
+                )
+                attempt.fail(MINUTES.endpoint, params, message)
+            break
+        earliest = first
+        # bars of the day before follow where the day is at its end
+        has_other_days = len(labels) < page.answer.row_count
+        if has_other_days or first[:4] <= FIRST_HOURS.get(division, "0000"):
+            break
+        hour = _hour_before(first)
+    else:
+        attempt.fail(MINUTES.endpoint, params, f"no end after {MOST_MINUTE_PAGES} pages")
+    return earliest is not None, False
+
+
+def _labels(answer: Answer, day: date) -> list[str]:
+    """Labels of the bars of a day."""
+    return [
+        label
+        for bar_day, label in zip(
+            answer.column("stck_bsop_date"), answer.column("stck_cntg_hour"), strict=True
+        )
+        if bar_day == yyyymmdd(day) and label and len(label) == 6 and label.isdigit()
+    ]
+
+
+def _hour_before(label: str) -> str:
+    """Where the next page ends: a minute earlier, or a second where labels do not lie on the minute.
+
+    Labels of the first session of a year were seen to end in 11 seconds.
+    """
+    step = timedelta(minutes=1) if label.endswith("00") else timedelta(seconds=1)
+    try:
+        earlier = datetime.combine(date(2000, 1, 2), time.fromisoformat(label)) - step
+    except ValueError:
+        return "000000"  # no time of day; the rules downstream reject the bar
+    return earlier.strftime("%H%M%S") if earlier.day == 2 else "000000"
+
+
+def _opens_the_day(answer: Answer, day: date, label: str) -> bool:
+    """Whether a bar is the day's first: its running total holds no more than its own trades.
+
+    Told apart so: a vendor that repeats its last page at the end, and one that does not go on to the earlier bars.
+    """
+    columns = ("stck_bsop_date", "stck_cntg_hour", "acml_tr_pbmn", "cntg_vol", "stck_hgpr")
+    for bar_day, bar_label, total, volume, high in zip(
+        *(answer.column(name) for name in columns), strict=True
+    ):
+        if bar_day == yyyymmdd(day) and bar_label == label:
+            try:
+                return int(total) <= 1.01 * int(volume) * int(high)
+            except (TypeError, ValueError):
+                return True  # no running total to tell by
+    return True
+
+
+# --- flows -----------------------------------------------------------------------------------------------------------
+
+
+def collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`investor-trade-by-stock-daily`: a stock's days up to a date, 30 a page; the next page ends a day earlier."""
+    for group in _groups(cells, INVESTOR_DAYS_PER_ATTEMPT):
+        attempt = collection.attempt(group)
+        came, is_closed = _ask_investors(attempt, collection, group)
+        yield attempt.outcome(
+            statuses=_statuses_of_missing(collection, group, came, is_closed=is_closed)
+        )
+
+
+def _ask_investors(
+    attempt: Attempt, collection: Collection, group: Sequence[Cell]
+) -> tuple[set[str], bool]:
+    """Days that came, and whether the vendor serves flows at this time of the day."""
+    settings = settings_of(collection)
+    came: set[str] = set()
+    end = yyyymmdd(group[-1].day)
+    most = INVESTOR_DAYS_PER_ATTEMPT // 10
+    for number in range(1, most + 1):
+        params = {
+            "FID_COND_MRKT_DIV_CODE": settings.market_division,
+            "FID_INPUT_ISCD": group[0].scope,
+            "FID_INPUT_DATE_1": end,
+            "FID_ORG_ADJ_PRC": "",
+            "FID_ETC_CLS_CODE": settings.investor_etc_class,
+        }
+        page: Page = ask(attempt, collection, INVESTORS, params, page=number)
+        days = {day for day in page.answer.column("stck_bsop_date") if day}
+        if page.is_closed or page.answer.error or not days:
+            return came, page.is_closed
+        if not days - came:
+            attempt.fail(
+                INVESTORS.endpoint, params, f"the page up to {end} is one that came before"
+            )
+            return came, False
+        came |= days
+        if min(came) <= yyyymmdd(group[0].day):
+            return came, False
+        try:
+            end = yyyymmdd(datetime.strptime(min(came), "%Y%m%d") - timedelta(days=1))
+        except ValueError:
+            attempt.fail(INVESTORS.endpoint, params, f"{min(came)!r} is no day")
+            return came, False
+    attempt.fail(INVESTORS.endpoint, params, f"no end after {most} pages")
+    return came, False

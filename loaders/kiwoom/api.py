@@ -1,0 +1,457 @@
+"""Kiwoom's REST API: POST of JSON, named by the header `api-id`, paged by the headers `cont-yn` and `next-key`."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+import requests
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from loaders import calendar
+from loaders.collect import Attempt, Collection, Question
+from loaders.config import SourceSettings
+from loaders.errors import (
+    AnswerRejectedError,
+    RequestFailedError,
+    SourceStoppedError,
+)
+from loaders.feeds import Answer, Cadence, Cell, Collected, Feed, Outcome, Service, Status
+from loaders.tokens import Token, TokenStore
+
+HOW_TO_GET = "set KIWOOM_APP_KEY and KIWOOM_SECRET_KEY: apply at openapi.kiwoom.com and register this machine's address"
+
+STOCK_LIST = "ka10099"
+BASICS = "ka10001"
+DAILY_CHART = "ka10081"
+MINUTE_CHART = "ka10080"
+INVESTORS = "ka10059"
+
+PATHS = {
+    STOCK_LIST: "api/dostk/stkinfo",
+    BASICS: "api/dostk/stkinfo",
+    DAILY_CHART: "api/dostk/chart",
+    MINUTE_CHART: "api/dostk/chart",
+    INVESTORS: "api/dostk/stkinfo",
+}
+LISTS = {
+    STOCK_LIST: "list",
+    DAILY_CHART: "stk_dt_pole_chart_qry",
+    MINUTE_CHART: "stk_min_pole_chart_qry",
+    INVESTORS: "stk_invsr_orgn",
+}
+"""Name of the list of records in an answer; `BASICS` is one flat record."""
+
+MARKETS = {"KOSPI": "0", "KOSDAQ": "10", "KONEX": "50", "ETF": "8"}
+"""Scope to `mrkt_tp`."""
+
+MAX_PAGES = 200
+"""More than any walk needs: thirty years of days are 13 pages, 200 days of minutes about 85."""
+
+OK, TOKEN_REFUSED, TOO_MANY_REQUESTS = "0", "3", "5"
+"""`return_code` of an answer."""
+
+TOKEN_INTERVAL_SECONDS = 1.0
+
+
+class KiwoomSettings(SourceSettings):
+    """`KIWOOM_APP_KEY`, `KIWOOM_SECRET_KEY`, `KIWOOM_BASE_URL`, `KIWOOM_REQUESTS_PER_MINUTE` (about one a second and TR)."""
+
+    model_config = SettingsConfigDict(env_prefix="KIWOOM_")
+
+    app_key: SecretStr | None = Field(default=None, json_schema_extra={"secret": True})
+    secret_key: SecretStr | None = Field(default=None, json_schema_extra={"secret": True})
+    base_url: str = "https://api.kiwoom.com"
+    requests_per_minute: float = 60
+
+
+def _settings(collection: Collection) -> KiwoomSettings:
+    settings = collection.settings
+    assert isinstance(settings, KiwoomSettings) and settings.app_key and settings.secret_key
+    return settings
+
+
+def _issue(collection: Collection) -> Token:
+    """Ask for a token (au10001).
+
+    Raises:
+        SourceStoppedError: the keys are refused, or the answer is no token.
+    """
+    settings = _settings(collection)
+    assert settings.app_key and settings.secret_key
+    try:
+        response = collection.send(
+            "POST",
+            "oauth2/token",
+            json={
+                "grant_type": "client_credentials",
+                "appkey": settings.app_key.get_secret_value(),
+                "secretkey": settings.secret_key.get_secret_value(),
+            },
+            headers={"api-id": "au10001"},
+        )
+    except RequestFailedError as error:
+        raise SourceStoppedError(f"no token: {error}") from None
+    try:
+        answer = response.json()
+        expires_at = datetime.strptime(str(answer["expires_dt"]), "%Y%m%d%H%M%S").replace(
+            tzinfo=calendar.KST
+        )
+        return Token(str(answer["token"]), expires_at)
+    except (ValueError, KeyError, TypeError):
+        raise SourceStoppedError(
+            f"HTTP {response.status_code}: no token for these keys; {HOW_TO_GET}"
+        ) from None
+
+
+def _token(collection: Collection, *, refused: str | None = None) -> str:
+    """The token of this run; `refused` is one that the vendor has just turned down."""
+    if refused or "token" not in collection.cache:
+        settings = _settings(collection)
+        assert settings.app_key
+        store = TokenStore(
+            settings.base_url,
+            settings.app_key.get_secret_value(),
+            lambda: _issue(collection),
+            TOKEN_INTERVAL_SECONDS,
+        )
+        collection.cache["token"] = store.get(refused=refused)
+    token: str = collection.cache["token"]
+    return token
+
+
+def _records(parsed: Any, api_id: str) -> Sequence[Any]:
+    """Records of an answer whose return code is good."""
+    code, message = str(parsed.get("return_code", "")), parsed.get("return_msg", "")
+    if code == TOO_MANY_REQUESTS:
+        raise SourceStoppedError(
+            f"too many requests again and again ({message}); lower KIWOOM_REQUESTS_PER_MINUTE and run again"
+        )
+    if code != OK:
+        raise AnswerRejectedError(f"kiwoom {api_id}: return_code {code or 'missing'} {message}")
+    if api_id not in LISTS:
+        record = {
+            name: value
+            for name, value in parsed.items()
+            if name not in ("return_code", "return_msg")
+        }
+        return [record] if _says_something(record) else []
+    records = parsed.get(LISTS[api_id])
+    if not isinstance(records, list):
+        raise AnswerRejectedError(f"kiwoom {api_id}: the answer has no list {LISTS[api_id]}")
+    return [record for record in records if _says_something(record)]
+
+
+def _says_something(record: Any) -> bool:
+    """Whether a record holds anything: for a name without data the vendor sends one of empty texts."""
+    return not isinstance(record, dict) or any(record.values())
+
+
+def _is_busy(response: requests.Response) -> bool:
+    if len(response.content) > 500 or b"return_code" not in response.content:
+        return False
+    try:
+        return str(response.json().get("return_code")) == TOO_MANY_REQUESTS
+    except (ValueError, AttributeError):
+        return False
+
+
+def _check_status(status: int, _body: bytes) -> None:
+    if status in (401, 403):
+        raise SourceStoppedError(f"HTTP {status}: access is refused; {HOW_TO_GET}")
+    if status == 429:
+        raise SourceStoppedError(
+            "HTTP 429 again and again: lower KIWOOM_REQUESTS_PER_MINUTE and run again"
+        )
+
+
+def _ask(
+    attempt: Attempt,
+    collection: Collection,
+    api_id: str,
+    body: Mapping[str, str],
+    next_key: str | None = None,
+) -> Answer:
+    """Ask with the token at hand, and once more with a new one where it was refused."""
+    was_refused = False
+
+    def read(parsed: Any) -> Sequence[Any]:
+        nonlocal was_refused
+        if not isinstance(parsed, dict):
+            raise AnswerRejectedError(f"kiwoom {api_id}: the answer is not an object")
+        was_refused = str(parsed.get("return_code", "")) == TOKEN_REFUSED
+        return [] if was_refused else _records(parsed, api_id)
+
+    refused: str | None = None
+    answer: Answer | None = None
+    for _ in range(2):
+        try:
+            token = _token(collection, refused=refused)
+        except SourceStoppedError as error:
+            collection.stop(error)
+            answer = collection.new_answer(api_id, body)
+            answer.error = str(error)
+            return attempt.add(answer)
+        answer = collection.ask(
+            Question(
+                endpoint=api_id,
+                path=PATHS[api_id],
+                params=body,
+                headers={
+                    "authorization": f"Bearer {token}",
+                    "api-id": api_id,
+                    "cont-yn": "Y" if next_key else "N",
+                    "next-key": next_key or "",
+                },
+                read_records=read,
+                sent_as="json",
+                noted={"next-key": next_key} if next_key else {},
+            )
+        )
+        if not was_refused:
+            return attempt.add(answer)
+        refused = token
+    assert answer is not None
+    refusal = SourceStoppedError(f"a new token is refused too; {HOW_TO_GET}")
+    collection.stop(refusal)
+    answer.error = str(refusal)
+    return attempt.add(answer)
+
+
+def _pages(
+    attempt: Attempt, collection: Collection, api_id: str, body: Mapping[str, str]
+) -> Iterator[Answer]:
+    """Pages of an answer, until the vendor has no more or the caller has enough.
+
+    A page that comes twice, one that names no successor although it promises one, and a walk without an end are errors.
+    """
+    next_key: str | None = None
+    seen_keys: set[str] = set()
+    seen_pages: set[str | None] = set()
+    for _ in range(MAX_PAGES):
+        answer = _ask(attempt, collection, api_id, body, next_key)
+        if answer.error:
+            return
+        if answer.row_count and answer.payload_sha256 in seen_pages:
+            attempt.fail(api_id, answer.request, f"kiwoom {api_id}: the same page came twice")
+            return
+        seen_pages.add(answer.payload_sha256)
+        yield answer
+        if answer.headers.get("cont-yn", "N").strip().upper() != "Y":
+            return
+        next_key = answer.headers.get("next-key", "").strip()
+        if not next_key or next_key in seen_keys:
+            attempt.fail(
+                api_id,
+                answer.request,
+                f"kiwoom {api_id}: more pages are promised, but the key of the next one is"
+                f" {'missing' if not next_key else 'an earlier one'}",
+            )
+            return
+        seen_keys.add(next_key)
+    attempt.fail(api_id, body, f"kiwoom {api_id}: no end after {MAX_PAGES} pages")
+
+
+def _yyyymmdd(day: date) -> str:
+    return day.strftime("%Y%m%d")
+
+
+def _ask_list(
+    attempt: Attempt, collection: Collection, api_id: str, body: Mapping[str, str]
+) -> None:
+    """A list with all its pages."""
+    for _ in _pages(attempt, collection, api_id, body):
+        pass
+
+
+def _walk_back(
+    attempt: Attempt,
+    collection: Collection,
+    api_id: str,
+    body: Mapping[str, str],
+    time_field: str,
+    first_day: date,
+) -> set[str]:
+    """Pages, newest first, until a day before `first_day` shows that this one is complete.
+
+    Returns:
+        The days that came, as YYYYMMDD.
+    """
+    wanted = _yyyymmdd(first_day)
+    days: set[str] = set()
+    oldest = "99999999"
+    for page in _pages(attempt, collection, api_id, body):
+        on_page = {str(label)[:8] for label in page.column(time_field)}
+        if on_page and min(on_page) > oldest:
+            attempt.fail(
+                api_id, page.request, f"kiwoom {api_id}: a later page goes forward in time"
+            )
+            break
+        days |= on_page
+        oldest = min(on_page, default=oldest)
+        if oldest < wanted:
+            break
+    return days
+
+
+def _outcome_by_day(
+    attempt: Attempt, collection: Collection, group: Sequence[Cell], came: set[str]
+) -> Outcome:
+    """A day that the answers lack is EMPTY, or not yet published when it is today."""
+    statuses = {
+        cell: Status.NOT_PUBLISHED if cell.day == collection.now.date() else Status.EMPTY
+        for cell in group
+        if _yyyymmdd(cell.day) not in came
+    }
+    return attempt.outcome(statuses=statuses)
+
+
+def _by_stock(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    by_scope: dict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        by_scope[cell.scope].append(cell)
+    for scope in sorted(by_scope):
+        yield sorted(by_scope[scope])
+
+
+def _collect_list(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`ka10099`: every name of a market; the scope is the market."""
+    for cell in cells:
+        if cell.scope not in MARKETS:
+            continue
+        attempt = collection.attempt([cell])
+        _ask_list(attempt, collection, STOCK_LIST, {"mrkt_tp": MARKETS[cell.scope]})
+        yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
+
+
+def _collect_basics(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`ka10001`: listed and floating shares of one stock, now."""
+    for cell in cells:
+        attempt = collection.attempt([cell])
+        _ask(attempt, collection, BASICS, {"stk_cd": cell.scope})
+        yield attempt.outcome()
+
+
+def _collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`ka10081`: raw daily bars of one stock, 600 a page, back to the first day that is wanted."""
+    for group in _by_stock(cells):
+        attempt = collection.attempt(group)
+        body = {
+            "stk_cd": group[0].scope,
+            "base_dt": _yyyymmdd(group[-1].day),
+            "upd_stkpc_tp": "0",
+        }
+        came = _walk_back(attempt, collection, DAILY_CHART, body, "dt", group[0].day)
+        yield _outcome_by_day(attempt, collection, group, came)
+
+
+def _collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`ka10080`: minute bars of one stock, about 900 a page, back until the first day wanted is passed."""
+    for group in _by_stock(cells):
+        attempt = collection.attempt(group)
+        body = {
+            "stk_cd": group[0].scope,
+            "tic_scope": "1",
+            "upd_stkpc_tp": "0",
+            "base_dt": _yyyymmdd(group[-1].day),
+        }
+        came = _walk_back(attempt, collection, MINUTE_CHART, body, "cntr_tm", group[0].day)
+        yield _outcome_by_day(attempt, collection, group, came)
+
+
+MEASURES = {"1": "VALUE", "2": "VOLUME"}
+SIDES = {"0": "NET", "1": "BUY", "2": "SELL"}
+
+
+def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`ka10059`: thirteen types of one stock, 100 days a page; each side and measure is a call of its own."""
+    for group in _by_stock(cells):
+        attempt = collection.attempt(group)
+        came: set[str] | None = None
+        for measure in MEASURES:
+            for side in SIDES:
+                body = {
+                    "dt": _yyyymmdd(group[-1].day),
+                    "stk_cd": group[0].scope,
+                    "amt_qty_tp": measure,
+                    "trde_tp": side,
+                    "unit_tp": "1",
+                }
+                days = _walk_back(attempt, collection, INVESTORS, body, "dt", group[0].day)
+                # a day counts as there when all six calls have it
+                came = days if came is None else came & days
+                if attempt.is_stopped:
+                    break
+            if attempt.is_stopped:
+                break
+        yield _outcome_by_day(attempt, collection, group, came or set())
+
+
+def _stock_codes(collection: Collection, day: date) -> list[str]:
+    return [entry.code for entry in collection.listed(day) if entry.kind == "STOCK"]
+
+
+SERVICE = Service(
+    name="api",
+    title="REST API",
+    settings=KiwoomSettings,
+    how_to_get=HOW_TO_GET,
+    is_busy=_is_busy,
+    check_status=_check_status,
+    feeds=(
+        Feed(
+            name="stock_list",
+            datasets=("stocks",),
+            collect=_collect_list,
+            latest_only=True,
+            may_shrink_by=0.2,
+            published_at=time(8, 0),
+            scopes=lambda _collection, _day: tuple(MARKETS),
+        ),
+        Feed(
+            name="basics",
+            datasets=("floating_shares",),
+            collect=_collect_basics,
+            cadence=Cadence.WEEKLY,
+            latest_only=True,
+            published_at=time(19, 0),
+            scopes=_stock_codes,
+            takes_stock_codes=True,
+            collected=Collected.SOURCE_NAMED,
+        ),
+        Feed(
+            name="daily_chart",
+            datasets=("ohlcv_daily",),
+            collect=_collect_daily,
+            published_at=time(19, 0),
+            scopes=_stock_codes,
+            takes_stock_codes=True,
+            collected=Collected.SOURCE_NAMED,
+            request_count=lambda cells: len({cell.scope for cell in cells}),
+        ),
+        Feed(
+            name="investors",
+            datasets=("investor_trading",),
+            collect=_collect_investors,
+            published_at=time(19, 0),
+            scopes=_stock_codes,
+            window_sessions=5,
+            takes_stock_codes=True,
+            collected=Collected.SOURCE_NAMED,
+            request_count=lambda cells: (
+                len({cell.scope for cell in cells}) * len(MEASURES) * len(SIDES)
+            ),
+        ),
+        Feed(
+            name="minute_chart",
+            datasets=("ohlcv_minute",),
+            collect=_collect_minutes,
+            published_at=time(20, 30),
+            scopes=_stock_codes,
+            window_sessions=2,
+            takes_stock_codes=True,
+            collected=Collected.SOURCE_NAMED,
+        ),
+    ),
+)

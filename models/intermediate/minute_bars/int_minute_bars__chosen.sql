@@ -1,0 +1,70 @@
+-- One source and venue speaks for a stock and day: minutes of two vendors differ by some shares, and would not add up.
+with
+
+bars as (
+    select * from {{ ref('int_minute_bars__unioned') }}
+    where broken_rules = ''
+),
+
+source_priorities as (
+    select
+        source,
+        priority
+    from {{ ref('source_priorities') }}
+    where dataset = 'ohlcv_minute'
+),
+
+stock_days as (
+    select
+        trade_date,
+        stock_code,
+        source,
+        venue
+    from bars
+    group by trade_date, stock_code, source, venue
+),
+
+chosen as (
+    select distinct on (stock_days.trade_date, stock_days.stock_code)
+        stock_days.trade_date,
+        stock_days.stock_code,
+        stock_days.source,
+        stock_days.venue
+    from stock_days
+    left join source_priorities on stock_days.source = source_priorities.source
+    order by
+        stock_days.trade_date,
+        stock_days.stock_code,
+        -- the exchange's own trades before those of another venue
+        stock_days.venue <> 'KRX',
+        source_priorities.priority,
+        stock_days.source
+),
+
+final as (
+    select
+        bars.trade_date,
+        bars.stock_code,
+        bars.started_at,
+        bars.source,
+        bars.venue,
+        bars.session,
+        bars.open_price,
+        bars.high_price,
+        bars.low_price,
+        bars.close_price,
+        bars.volume,
+        bars.trading_value,
+        bars.fetch_id,
+        bars.row_number,
+        bars.first_fetched_at as first_carried_at
+    from bars
+    inner join chosen
+        on
+            bars.trade_date = chosen.trade_date
+            and bars.stock_code = chosen.stock_code
+            and bars.source = chosen.source
+            and bars.venue = chosen.venue
+)
+
+select * from final

@@ -1,0 +1,60 @@
+-- Minutes against the day's own bar: what they should add up to, and where they do not.
+with
+
+bars as (
+    select * from {{ ref('int_minute_bars__chosen') }}
+    where venue = 'KRX'
+),
+
+days as (
+    select
+        time,
+        stock_code,
+        open_price,
+        high_price,
+        low_price,
+        close_price,
+        volume
+    from {{ ref('ohlcv_daily') }}
+),
+
+minute_days as (
+    select
+        trade_date,
+        stock_code,
+        source,
+        (array_agg(open_price order by started_at) filter (where session = 'REGULAR'))[1] as open_price,
+        max(high_price) filter (where session = 'REGULAR') as high_price,
+        min(low_price) filter (where session = 'REGULAR') as low_price,
+        (array_agg(close_price order by started_at desc) filter (where session = 'REGULAR'))[1] as close_price,
+        sum(volume) filter (where session = 'REGULAR') as regular_volume,
+        sum(volume) as whole_volume
+    from bars
+    group by trade_date, stock_code, source
+),
+
+final as (
+    select
+        minute_days.trade_date,
+        minute_days.stock_code,
+        minute_days.source,
+        minute_days.open_price as minute_open,
+        days.open_price as daily_open,
+        minute_days.high_price as minute_high,
+        days.high_price as daily_high,
+        minute_days.low_price as minute_low,
+        days.low_price as daily_low,
+        minute_days.close_price as minute_close,
+        days.close_price as daily_close,
+        minute_days.regular_volume as minute_volume,
+        days.volume as daily_volume,
+        array[minute_days.open_price, minute_days.high_price, minute_days.low_price, minute_days.close_price]
+        <> array[days.open_price, days.high_price, days.low_price, days.close_price]::numeric[] as has_other_prices,
+        -- a day's volume counts the after-market or does not, by vendor
+        least(abs(minute_days.regular_volume - days.volume), abs(minute_days.whole_volume - days.volume))
+        > 0.01 * days.volume as has_other_volume
+    from minute_days
+    inner join days on minute_days.trade_date = days.time and minute_days.stock_code = days.stock_code
+)
+
+select * from final

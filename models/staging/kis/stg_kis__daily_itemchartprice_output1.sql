@@ -1,0 +1,25 @@
+with
+
+source_rows as (
+    select * from {{ source('kis', 'kis__inquire_daily_itemchartprice_output1') }}
+),
+
+fetches as (
+    select fetch_id, request from {{ ref('stg_ledger__fetches') }}
+),
+
+final as (
+    select
+        fetches.request ->> 'FID_INPUT_ISCD' as stock_code,
+        nullif(source_rows.hts_kor_isnm, '') as stock_name,
+        {{ to_number('source_rows.stck_prpr') }} as price_now,
+        {{ to_number('source_rows.lstn_stcn') }} as listed_shares_now,
+        {{ to_number('source_rows.stck_fcam') }} as par_value,
+        {{ unreadable_fields(['stck_prpr', 'lstn_stcn', 'stck_fcam'], 'source_rows') }} as unreadable_fields,
+        source_rows._fetch_id as fetch_id,
+        source_rows._row_number as row_number
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+)
+
+select * from final

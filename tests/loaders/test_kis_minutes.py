@@ -1,0 +1,399 @@
+"""Minute bars of a broker from recorded answers to the mart, in a real database that knows nothing else."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.conftest import Database
+from tests.loaders.replay import Asked, Replay, Reply, replaying
+
+DAY = "2026-09-29"
+TOKEN = {
+    "access_token": "recorded",
+    "access_token_token_expired": "2026-10-06 08:00:00",
+    "token_type": "Bearer",
+    "expires_in": 86400,
+}
+Row = dict[str, str]
+
+
+def bar(
+    label: str, ohlc: tuple[int, int, int, int], volume: int, total: int | None, day: str = ""
+) -> Row:
+    opened, high, low, closed = ohlc
+    row = {
+        "stck_bsop_date": day or DAY.replace("-", ""),
+        "stck_cntg_hour": label,
+        "stck_prpr": str(closed),
+        "stck_oprc": str(opened),
+        "stck_hgpr": str(high),
+        "stck_lwpr": str(low),
+        "cntg_vol": str(volume),
+    }
+    return row if total is None else row | {"acml_tr_pbmn": str(total)}
+
+
+def envelope(rows: list[Row]) -> dict[str, Any]:
+    return {
+        "output1": {},
+        "output2": rows,
+        "rt_cd": "0",
+        "msg_cd": "MCA00000",
+        "msg1": "정상처리 되었습니다.",
+    }
+
+
+def whole_day(minutes: int = 300, price: int = 271000) -> list[Row]:
+    """Bars from 09:00 on, oldest first, whose running total is exact: each trades ten shares at one price."""
+    rows, total = [], 0
+    for n in range(minutes):
+        label = f"{9 + n // 60:02d}{n % 60:02d}00"
+        traded = price + 500 * (n % 3)
+        total += 10 * traded
+        rows.append(bar(label, (traded, traded, traded, traded), 10, total))
+    return rows
+
+
+@dataclass
+class Vendor:
+    """Answers pages of bars, newest first; `spoil` may change the answer of a page by its number."""
+
+    rows: list[Row]
+    page_size: int = 120
+    ignores_hour: bool = False
+    spoil: Callable[[int, list[Row]], Reply | None] = lambda _number, _rows: None
+    token_requests: int = 0
+    pages: int = 0
+    refused: set[str] = field(default_factory=set)
+
+    def __call__(self, asked: Asked) -> Reply:
+        if asked.path == "/oauth2/tokenP":
+            self.token_requests += 1
+            return Reply(TOKEN | {"access_token": f"token-{self.token_requests}"})
+        if asked.headers["authorization"].removeprefix("Bearer ") in self.refused:
+            expired = {"rt_cd": "1", "msg_cd": "EGW00123", "msg1": "기간이 만료된 token 입니다."}
+            return Reply(expired, status=500)
+        self.pages += 1
+        hour = "235959" if self.ignores_hour else asked.params["FID_INPUT_HOUR_1"]
+        rows = [row for row in reversed(self.rows) if row["stck_cntg_hour"] <= hour]
+        page = rows[: self.page_size]
+        return self.spoil(self.pages, page) or Reply(envelope(page))
+
+
+@contextmanager
+def serving(vendor: Vendor) -> Iterator[tuple[Replay, dict[str, str]]]:
+    with replaying(vendor) as replay:
+        yield (
+            replay,
+            {
+                "KIS_BASE_URL": replay.base_url,
+                "KIS_APP_KEY": "key",
+                "KIS_APP_SECRET": "secret-value",
+                "KIS_REQUESTS_PER_MINUTE": "0",
+                "KIS_TOKEN_INTERVAL_SECONDS": "0",
+            },
+        )
+
+
+def load(database: Database, vendor: Vendor, code: str, *options: str, day: str = DAY) -> Any:
+    with serving(vendor) as (_, environment):
+        return database.loaders(
+            "load", "--source", "kis", "--dataset", "ohlcv_minute", "--scope", code,
+            "--from", day, "--to", day, "--refresh", *options, **environment,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[..., Database]) -> Database:
+    return new_database()
+
+
+def status(database: Database, code: str) -> tuple[str, str | None]:
+    (row,) = database.rows(
+        f"select status, error from raw.fetch_cells where scope = '{code}' and source = 'kis'"
+        " order by ledger_id desc limit 1"
+    )
+    return str(row[0]), None if row[1] is None else str(row[1])
+
+
+def raw_labels(database: Database, code: str) -> list[Any]:
+    return database.rows(
+        "select distinct bars.stck_cntg_hour from raw.kis__inquire_time_dailychartprice as bars"
+        " inner join raw.fetches as fetches on bars._fetch_id = fetches.fetch_id"
+        f" where fetches.request ->> 'FID_INPUT_ISCD' = '{code}'"
+    )
+
+
+def test_all_pages_come_with_the_vendors_headers(database: Database) -> None:
+    vendor = Vendor(whole_day())
+    with serving(vendor) as (replay, environment):
+        run = database.loaders(
+            "load", "--source", "kis", "--dataset", "ohlcv_minute", "--scope", "000001",
+            "--from", DAY, "--to", DAY, **environment,
+        )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert len(raw_labels(database, "000001")) == 300
+    assert vendor.pages == 3, "the page that begins at 09:00 is the last one"
+    asked = replay.asked[1]
+    assert {name: asked.headers[name] for name in ("appkey", "tr_id", "custtype")} == {
+        "appkey": "key",
+        "tr_id": "FHKST03010230",
+        "custtype": "P",
+    }
+    assert asked.headers["authorization"] == "Bearer token-1"
+    assert asked.params["FID_INPUT_HOUR_1"] == "200000"
+    kept = database.rows("select fetches::text from raw.fetches as fetches")
+    assert not any("secret-value" in str(row) or "token-1" in str(row) for row in kept)
+    assert "secret-value" not in run.stderr
+
+
+def test_a_token_that_ends_between_two_pages_is_replaced_and_the_page_asked_again(
+    database: Database,
+) -> None:
+    vendor = Vendor(whole_day())
+
+    def expire(number: int, _rows: list[Row]) -> Reply | None:
+        if number == 2 and not vendor.refused:
+            vendor.refused.add(f"token-{vendor.token_requests}")
+            return Reply(
+                {"rt_cd": "1", "msg_cd": "EGW00123", "msg1": "기간이 만료된 token 입니다."}, 500
+            )
+        return None
+
+    vendor.spoil = expire
+    run = load(database, vendor, "000002", "--strict")
+    assert run.returncode == 0, run.stderr
+    assert vendor.token_requests == 2
+    assert len(raw_labels(database, "000002")) == 300
+
+
+def test_a_token_that_is_always_refused_stops_the_source(database: Database) -> None:
+    vendor = Vendor(whole_day(), refused={f"token-{n}" for n in range(9)})
+    run = load(database, vendor, "000003")
+    assert run.returncode == 1
+    assert "a new token is refused too" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert vendor.token_requests == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (
+            Reply({"error_code": "EGW00133", "error_description": "접근토큰 발급 잠시 후"}, 403),
+            "a token is given once a minute",
+        ),
+        (
+            Reply(
+                {"error_code": "EGW00103", "error_description": "유효하지 않은 AppKey입니다."}, 403
+            ),
+            "check KIS_APP_KEY",
+        ),
+        (Reply("<html>점검</html>", 200), "no token (HTTP 200)"),
+    ],
+)
+def test_no_token_says_what_to_do(database: Database, reply: Reply, words: str) -> None:
+    with replaying(lambda _asked: reply) as replay:
+        run = database.loaders(
+            "load", "--source", "kis", "--dataset", "ohlcv_minute", "--scope", "000004",
+            "--from", DAY, "--to", DAY,
+            KIS_BASE_URL=replay.base_url, KIS_APP_KEY="some-key", KIS_APP_SECRET="some-secret",
+            KIS_REQUESTS_PER_MINUTE="0",
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert words in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def rate_error(number: int, _rows: list[Row]) -> Reply | None:
+    busy = {"rt_cd": "1", "msg_cd": "EGW00201", "msg1": "초당 거래건수를 초과하였습니다."}
+    return Reply(busy, 500) if number in (1, 3) else None
+
+
+def test_a_rate_error_is_asked_again(database: Database) -> None:
+    run = load(database, Vendor(whole_day(), spoil=rate_error), "000005", "--strict")
+    assert run.returncode == 0, run.stderr
+    assert len(raw_labels(database, "000005")) == 300
+
+
+@pytest.mark.parametrize(
+    ("code", "spoil", "words"),
+    [
+        ("000010", lambda n, _rows: Reply("<html>점검</html>") if n == 2 else None, "web page, not JSON"),
+        ("000011", lambda n, _rows: Reply('{"rt_cd": "0", "outp') if n == 2 else None, "not complete JSON"),
+        ("000012", lambda n, _rows: Reply({"rt_cd": "1", "msg_cd": "OPSQ2001", "msg1": "ERROR"}) if n == 2 else None, "OPSQ2001"),
+    ],
+)  # fmt: skip
+def test_a_page_that_cannot_be_read_fails_the_cell(
+    database: Database, code: str, spoil: Callable[[int, list[Row]], Reply | None], words: str
+) -> None:
+    run = load(database, Vendor(whole_day(), spoil=spoil), code)
+    assert "Traceback" not in run.stderr
+    ended, error = status(database, code)
+    assert ended == "PARTIAL"
+    assert error is not None
+    assert words in error
+
+
+def test_a_page_that_comes_again_before_the_morning_fails_the_cell(database: Database) -> None:
+    stuck = Vendor(whole_day(), ignores_hour=True)
+    load(database, stuck, "000013")
+    ended, error = status(database, "000013")
+    assert (ended, error is not None and "came before" in error) == ("PARTIAL", True)
+    assert stuck.pages == 2
+
+
+def test_pages_without_an_end_are_stopped(database: Database) -> None:
+    # a bar a second, a row a page: always something earlier
+    rows = [
+        bar(f"{9 + n // 3600:02d}{n // 60 % 60:02d}{n % 60:02d}", (1, 1, 1, 1), 1, n + 1)
+        for n in range(3600)
+    ]
+    endless = Vendor(rows[60:], page_size=1)
+    load(database, endless, "000014")
+    ended, error = status(database, "000014")
+    assert (ended, error is not None and "no end after" in error) == ("PARTIAL", True)
+
+
+def test_beyond_what_the_vendor_keeps_is_empty(database: Database) -> None:
+    run = load(database, Vendor([]), "000015", day="2024-09-02")
+    assert run.returncode == 0, run.stderr
+    assert status(database, "000015") == ("EMPTY", None)
+
+
+def test_outside_its_hours_is_not_published(database: Database) -> None:
+    closed = {"rt_cd": "2", "msg_cd": "", "msg1": "TIME LIMIT 00:00 ~ 15:40"}
+    load(database, Vendor([], spoil=lambda _n, _rows: Reply(closed)), "000016")
+    assert status(database, "000016") == ("NOT_PUBLISHED", None)
+
+
+# --- from raw to the mart ---------------------------------------------------------------------------------------------
+
+
+def gap(rows: list[Row]) -> list[Row]:
+    return rows[:100] + rows[220:]
+
+
+def falling(rows: list[Row]) -> list[Row]:
+    return [row | {"acml_tr_pbmn": "1"} if n == 150 else row for n, row in enumerate(rows)]
+
+
+def changed(at: int, **values: str) -> Callable[[list[Row]], list[Row]]:
+    return lambda rows: [row | values if n == at else row for n, row in enumerate(rows)]
+
+
+REAL_BARS = [
+    bar("095900", (271000, 271500, 271000, 271500), 11418, None),
+    bar("100000", (271500, 272000, 271000, 272000), 46062, None),
+]
+
+BROKEN_BARS: dict[str, tuple[Callable[[list[Row]], list[Row]], str, int]] = {
+    # code: what is done to the day, the rule that names it, bars that are published all the same
+    "100010": (gap, "RUNNING_TOTAL_GAP", 0),
+    "100020": (falling, "RUNNING_TOTAL_FALLS", 0),
+    "100030": (changed(150, stck_hgpr="270000", stck_lwpr="272500"), "PRICE_ORDER", 299),
+    "100040": (changed(150, stck_oprc="0"), "VOLUME_WITHOUT_PRICE", 299),
+    "100050": (changed(150, cntg_vol="-"), "VALUE_MISSING", 299),
+    "100060": (changed(150, cntg_vol="ten"), "VALUE_UNREADABLE", 299),
+    "100070": (changed(150, cntg_vol="11"), "RUNNING_TOTAL_MISMATCH", 299),
+    "100080": (changed(299, stck_cntg_hour="154500"), "OUTSIDE_HOURS", 299),
+    "100090": (changed(299, stck_cntg_hour="256100"), "LABEL_UNREADABLE", 299),
+    "100100": (changed(150, cntg_vol="0", acml_tr_pbmn="40925000"), "NO_TRADES", 299),
+    "100110": (lambda rows: [*rows, rows[150] | {"cntg_vol": "12"}], "CONFLICTING_DUPLICATE", 0),
+    "100120": (
+        lambda rows: [bar("153000", (1, 1, 1, 1), 1, 1, day="20260928"), *rows],
+        "OTHER_DAY",
+        300,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def built(new_database: Callable[..., Database]) -> Database:
+    """One build over everything: sound days, and one for each way in which a day can be wrong."""
+    database = new_database()
+    loads = {
+        "200010": Vendor(whole_day()),
+        # the same day in other page sizes, seconds off the minute, and pages that overlap
+        "200020": Vendor(whole_day(), page_size=30),
+        "200030": Vendor(
+            [row | {"stck_cntg_hour": row["stck_cntg_hour"][:4] + "11"} for row in whole_day()]
+        ),
+        "200040": Vendor([row for row in whole_day() for _ in range(2)], page_size=119),
+        "005930": Vendor(REAL_BARS, ignores_hour=True),
+    }
+    for code, (spoil, _rule, _left) in BROKEN_BARS.items():
+        loads[code] = Vendor(spoil(whole_day()))
+    for code, vendor in loads.items():
+        run = load(database, vendor, code)
+        assert run.returncode == 0, (code, run.stderr)
+        assert status(database, code) == ("SUCCESS", None), code
+    done = database.dbt("build")
+    assert done.returncode == 0, done.stdout
+    return database
+
+
+@pytest.mark.parametrize("code", ["200010", "200020", "200030", "200040"])
+def test_the_value_of_a_minute_is_the_difference_of_running_totals(
+    built: Database, code: str
+) -> None:
+    rows = built.rows(
+        "select to_char(time at time zone 'Asia/Seoul', 'HH24MI'), close_price, volume, trading_value, session, venue"
+        f" from marts.ohlcv_minute where stock_code = '{code}' order by time"
+    )
+    assert rows == [
+        (row["stck_cntg_hour"][:4], int(row["stck_prpr"]), 10, 10 * int(row["stck_prpr"]), "REGULAR", "KRX")
+        for row in whole_day()
+    ]  # fmt: skip
+
+
+def test_real_bars_without_a_running_total_are_published_without_value(built: Database) -> None:
+    assert built.rows(
+        "select time::text, open_price, high_price, low_price, close_price, volume, trading_value"
+        " from marts.ohlcv_minute where stock_code = '005930' order by time"
+    ) == [
+        ("2026-09-29 09:59:00+09", 271000, 271500, 271000, 271500, 11418, None),
+        ("2026-09-29 10:00:00+09", 271500, 272000, 271000, 272000, 46062, None),
+    ]
+
+
+@pytest.mark.parametrize("code", BROKEN_BARS)
+def test_a_wrong_bar_is_named_and_never_published(built: Database, code: str) -> None:
+    _, rule, left = BROKEN_BARS[code]
+    rules = built.rows(
+        f"select distinct rule_id from quality.rejected_rows where stock_code = '{code}' and reason_en is not null"
+    )
+    assert (rule,) in rules
+    assert built.rows(f"select count(*) from marts.ohlcv_minute where stock_code = '{code}'") == [
+        (left,)
+    ]
+    assert built.rows(
+        "select count(*) from marts.ohlcv_minute"
+        " where not (trading_value between low_price::bigint * volume and high_price::bigint * volume)"
+    ) == [(0,)]
+
+
+def test_a_second_look_replaces_the_day_and_keeps_when_a_bar_first_came(built: Database) -> None:
+    before = dict(
+        built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '100010'")
+    )
+    first = dict(
+        built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '200010'")
+    )
+    assert before == {}
+    for code in ("100010", "200010"):
+        # the running total of the last bar differs, so that the payload is another one
+        assert load(built, Vendor(whole_day(301)), code).returncode == 0
+    done = built.dbt("build", "--select", "+ohlcv_minute")
+    assert done.returncode == 0, done.stdout
+    assert built.rows("select count(*) from marts.ohlcv_minute where stock_code = '100010'") == [
+        (301,)
+    ]
+    second = dict(
+        built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '200010'")
+    )
+    assert len(second) == 301
+    assert {time: second[time] for time in first} == first
