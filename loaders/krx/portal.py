@@ -8,14 +8,13 @@ from urllib.parse import parse_qsl
 
 from loaders.collect import Attempt, Collection
 from loaders.feeds import Answer, Cadence, Cell, Collected, Feed, Outcome, Service, Status
+from loaders.krx.index_site import COUNT_TOLERANCE, INDEXES, MAY_SHRINK_BY
 from loaders.krx.isin import isin_of_common_stock
 from loaders.krx.portal_screens import SCREENS, Days
 from loaders.krx.portal_site import HOW_TO_GET, KrxPortalSettings, ask, check_status
 
 MARKET_IDS = {"KOSPI": "STK", "KOSDAQ": "KSQ", "KONEX": "KNX", "ALL": "ALL"}
 KONEX_SINCE = date(2013, 7, 1)
-INDEXES = {"KOSPI200": ("1", "028"), "KOSDAQ150": ("2", "203")}
-KOSDAQ150_SINCE = date(2015, 7, 13)
 INVESTOR_CODES = (
     "1000", "2000", "3000", "3100", "4000", "5000", "6000", "7050", "7100", "8000", "9000", "9001", "9999",
 )  # fmt: skip
@@ -252,17 +251,26 @@ def _collect_investors_of_market(
 
 
 def _collect_members(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
-    """00601: members of an index on a day."""
+    """00601: members of an index on a day; a list of another length than the index has is not believed."""
     for cell in cells:
         attempt = collection.attempt([cell])
-        family, number = INDEXES[cell.scope]
-        params = {"indIdx": family, "indIdx2": number, "trdDd": _yyyymmdd(cell.day)}
-        ask(collection, attempt, "mdcstat00601", params)
+        index = INDEXES[cell.scope]
+        params = {
+            "indIdx": index.market_code,
+            "indIdx2": index.code,
+            "trdDd": _yyyymmdd(cell.day),
+        }
+        count = ask(collection, attempt, "mdcstat00601", params).row_count
+        is_far = abs(count - index.member_count) > COUNT_TOLERANCE * index.member_count
+        # the sample market has fewer members: there, only what the list was before tells
+        if count and is_far and not collection.warehouse.is_sample:
+            error = f"data portal: {count} members for {cell.scope}, which has {index.member_count}: half a list"
+            attempt.fail("mdcstat00601", params, error)
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
 
 def _indexes(_collection: Collection, day: date) -> list[str]:
-    return [name for name in INDEXES if name != "KOSDAQ150" or day >= KOSDAQ150_SINCE]
+    return [name for name, index in INDEXES.items() if day >= index.since]
 
 
 def _listed_funds(collection: Collection, day: date) -> list[str]:
@@ -384,6 +392,7 @@ SERVICE = Service(
             name="portal_index_members",
             datasets=("index_components",),
             collect=_collect_members,
+            may_shrink_by=MAY_SHRINK_BY,
             published_at=FINAL_AT,
             scopes=_indexes,
             collected=Collected.SOURCE_NAMED,

@@ -10,6 +10,7 @@
 
 {% set relations = {
     'stg_infomax__etf_port': 'infomax',
+    'stg_krx__portal_etf_portfolios': 'krx',
 } %}
 
 with

@@ -10,6 +10,7 @@
 
 {% set relations = {
     'stg_infomax__stock_foreign': 'infomax',
+    'stg_krx__portal_foreign_ownership': 'krx',
 } %}
 
 with

@@ -10,6 +10,7 @@
 
 {% set relations = {
     'stg_krx__index_members': 'krx',
+    'stg_krx__portal_index_members': 'krx',
     'int_index_components__kis_listed': 'kis',
     'stg_infomax__index_constituents': 'infomax',
 } %}
