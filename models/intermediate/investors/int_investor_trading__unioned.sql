@@ -13,8 +13,11 @@
     'stg_infomax__stock_investor': 'infomax',
     'stg_kis__investor_trade_by_stock_daily': 'kis',
 } %}
-{% set single_amounts = {'stg_kiwoom__investors': 'kiwoom'} %}
-{% set labelled_sources = ['infomax', 'kis', 'kiwoom'] %}
+{% set single_amounts = {
+    'stg_kiwoom__investors': 'kiwoom',
+    'stg_krx__portal_stock_investor_types': 'krx',
+} %}
+{% set labelled_sources = ['infomax', 'kis', 'kiwoom', 'krx'] %}
 
 with
 
