@@ -154,6 +154,7 @@ views as (
         null as listed_shares,
         null as is_listed,
         null as delisting_date,
+        null as delisting_reason,
         null as sessions_behind,
         first_fetched_at,
         fetched_at
