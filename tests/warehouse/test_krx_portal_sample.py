@@ -19,7 +19,9 @@ FEEDS = (
 @pytest.fixture(scope="module")
 def database(new_database: Callable[..., Database], simulator: Simulator) -> Database:
     made = new_database(sample=True)
-    portal_alone = {n: v for n, v in simulator.environment.items() if n != "KRX_OPENAPI_KEY"}
+    # the exchange's other services fill the same cells first
+    others = ("KRX_OPENAPI_KEY", "KRX_INDEX_BASE_URL")
+    portal_alone = {n: v for n, v in simulator.environment.items() if n not in others}
     for dataset, *options in FEEDS:
         run = made.loaders(
             "load", "--source", "krx", "--dataset", dataset, "--strict", *options, **portal_alone
