@@ -1,8 +1,10 @@
-{#  Two facts of the same grain hold the same keys. Arguments: other (both have stock_code and time).  #}
-{% test same_keys(model, other) %}
+{#  Two facts of the same grain hold the same keys. Arguments: other (both have stock_code and time), but
+    (condition of rows that need no partner).  #}
+{% test same_keys(model, other, but='false') %}
 
 with tested as (
     select * from {{ model }}
+    where not ({{ but }})
 )
 
 select tested.stock_code, tested.time

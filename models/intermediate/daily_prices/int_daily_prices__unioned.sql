@@ -18,7 +18,11 @@
     'stg_krx__portal_daily_prices': 'krx',
     'stg_krx__portal_price_history': 'krx',
     'stg_marcap__daily': 'marcap',
+    'stg_kis__daily_itemchartprice': 'kis',
+    'stg_kiwoom__daily_chart': 'kiwoom',
 } %}
+-- brokers tell the shares of now only: their bars are published without a market cap
+{% set without_shares = ['kis', 'kiwoom'] %}
 
 with
 
@@ -159,7 +163,9 @@ checked as (
                 case when coalesce(stock_code, '') !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
                 case
-                    when num_nulls(close_price, volume, trading_value, listed_shares) > 0
+                    when
+                        num_nulls(close_price, volume, trading_value) > 0
+                        or listed_shares is null and source not in ('{{ without_shares | join("', '") }}')
                         then 'VALUE_MISSING'
                 end,
                 case
@@ -232,7 +238,7 @@ checked as (
                     when abs(100 * close_price / nullif(base_price, 0) - 100 - change_rate) > 0.011
                         then 'CHANGE_RATE_DISAGREES'
                 end,
-                case when base_price is null then 'BASE_PRICE_MISSING' end,
+                case when base_price is null and source <> 'kiwoom' then 'BASE_PRICE_MISSING' end,
                 case when vendor_market_cap <> close_price * listed_shares then 'MARKET_CAP_DISAGREES' end,
                 case when listed_shares > 1e11 or listed_shares = 0 then 'SHARES_IMPLAUSIBLE' end,
                 case when volume > 10 * listed_shares then 'VOLUME_IMPLAUSIBLE' end

@@ -154,7 +154,7 @@ vendor_amounts as (
     {% endfor %}
     {% for relation, (source_name, type_key) in single_types.items() %}
     union all
-    -- a type that did not trade a stock leaves it out of its answer: that is nothing bought and nothing sold. A row lost
+    -- a type that did not trade a stock leaves it out of its answer: nothing bought and nothing sold. A row that is lost
     -- on the way shows against the answer for all investors together
     select
         stocks.source,

@@ -9,7 +9,8 @@ with
 
 daily_prices as (
     select * from {{ ref('int_daily_prices__chosen') }}
-    where true
+    -- a broker's bar has no listed shares
+    where listed_shares is not null
     {{ and_in_days_to_rebuild('trade_date') }}
 ),
 

@@ -35,6 +35,7 @@ final as (
         abs({{ to_number('one_sign.cur_prc') }}) as close_price,
         -- the change is against the previous close, which is not the base price on an ex-date
         null::numeric as base_price,
+        null::numeric as change_rate,
         {{ to_number('one_sign.trde_qty') }} as volume,
         {{ to_number('one_sign.trde_prica') }} * 1000000 as trading_value,
         null::numeric as listed_shares,
