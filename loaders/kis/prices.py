@@ -86,12 +86,20 @@ def _groups(cells: Sequence[Cell], most_sessions: int) -> Iterator[list[Cell]]:
 
 
 def _statuses_of_missing(
-    collection: Collection, group: Sequence[Cell], came: set[str], *, is_closed: bool
+    collection: Collection,
+    group: Sequence[Cell],
+    came: set[str],
+    *,
+    is_closed: bool,
+    is_untraded: bool = False,
 ) -> dict[Cell, Status]:
-    """Days that an answer lacks: today's may still come, and all of them where the vendor does not serve at this hour."""
+    """Days that an answer lacks: today's may still come unless the vendor says that nothing was traded.
+
+    All of them may where the vendor does not serve at this hour.
+    """
     return {
         cell: Status.NOT_PUBLISHED
-        if is_closed or cell.day == collection.now.date()
+        if is_closed or (cell.day == collection.now.date() and not is_untraded)
         else Status.EMPTY
         for cell in group
         if yyyymmdd(cell.day) not in came
@@ -145,8 +153,22 @@ def collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[O
         has_bars, is_closed = _ask_minutes(attempt, collection, cell)
         came = {yyyymmdd(cell.day)} if has_bars else set()
         yield attempt.outcome(
-            statuses=_statuses_of_missing(collection, [cell], came, is_closed=is_closed)
+            statuses=_statuses_of_missing(
+                collection, [cell], came, is_closed=is_closed, is_untraded=_is_untraded(attempt)
+            )
         )
+
+
+def _is_untraded(attempt: Attempt) -> bool:
+    """Whether the record beside the bars, which tells of now, counts no share traded today."""
+    totals = [
+        total
+        for answer in attempt.answers
+        for name, table in answer.tables.items()
+        if name != answer.endpoint
+        for total in table["acml_vol"].to_pylist()
+    ]
+    return bool(totals) and all(total is not None and not total.strip("0") for total in totals)
 
 
 def _last_hour(day: date, division: str) -> str:

@@ -292,7 +292,6 @@ REAL_BARS = [
 
 BROKEN_BARS: dict[str, tuple[Callable[[list[Row]], list[Row]], str, int]] = {
     # code: what is done to the day, the rule that names it, bars that are published all the same
-    "100010": (gap, "RUNNING_TOTAL_GAP", 0),
     "100020": (falling, "RUNNING_TOTAL_FALLS", 0),
     "100030": (changed(150, stck_hgpr="270000", stck_lwpr="272500"), "PRICE_ORDER", 299),
     "100040": (changed(150, stck_oprc="0"), "VOLUME_WITHOUT_PRICE", 299),
@@ -324,6 +323,7 @@ def built(new_database: Callable[..., Database]) -> Database:
         ),
         "200040": Vendor([row for row in whole_day() for _ in range(2)], page_size=119),
         "005930": Vendor(REAL_BARS, ignores_hour=True),
+        "100010": Vendor(gap(whole_day())),
     }
     for code, (spoil, _rule, _left) in BROKEN_BARS.items():
         loads[code] = Vendor(spoil(whole_day()))
@@ -360,6 +360,18 @@ def test_real_bars_without_a_running_total_are_published_without_value(built: Da
     ]
 
 
+def test_missing_bars_show_in_the_running_total_and_the_others_are_published(
+    built: Database,
+) -> None:
+    assert built.rows(
+        "select count(*), count(*) filter (where trading_value is null) from marts.ohlcv_minute"
+        " where stock_code = '100010'"
+    ) == [(180, 1)]
+    assert built.rows(
+        "select rule_id from quality.warned_rows where stock_code = '100010' and reason_en is not null"
+    ) == [("RUNNING_TOTAL_GAP",)]
+
+
 @pytest.mark.parametrize("code", BROKEN_BARS)
 def test_a_wrong_bar_is_named_and_never_published(built: Database, code: str) -> None:
     _, rule, left = BROKEN_BARS[code]
@@ -383,7 +395,7 @@ def test_a_second_look_replaces_the_day_and_keeps_when_a_bar_first_came(built: D
     first = dict(
         built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '200010'")
     )
-    assert before == {}
+    assert len(before) == 180
     for code in ("100010", "200010"):
         # the running total of the last bar differs, so that the payload is another one
         assert load(built, Vendor(whole_day(301)), code).returncode == 0

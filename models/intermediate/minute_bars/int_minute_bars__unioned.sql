@@ -263,15 +263,11 @@ named as (
                     array_to_string(nullif(broken_row_rules, '{}'), ','),
                     case when is_of_the_day and has_no_trades then 'NO_TRADES' end,
                     case
-                        when is_of_the_day and has_gap and unexplained_value > 0 and not is_after_a_break
-                            then 'RUNNING_TOTAL_GAP'
-                    end,
-                    case
                         when
                             is_of_the_day
                             and not has_no_trades
                             and cardinality(broken_row_rules) = 0
-                            and (has_doubtful_total or has_gap and (unexplained_value = 0 or is_after_a_break))
+                            and has_doubtful_total
                             then 'HELD_WITH_ITS_DAY'
                         when
                             rows_in_minute > 1 and has_broken_row_in_minute and cardinality(broken_row_rules) = 0
@@ -304,7 +300,11 @@ single_rows as (
         known_value as trading_value,
         broken_rules,
         -- published without its value: the running total holds trades of no bar, or earlier bars are missing
-        case when unexplained_value > 0 then 'VALUE_NOT_TOLD' else '' end as warned_rules,
+        case
+            when unexplained_value > 0 and has_gap and not is_after_a_break then 'RUNNING_TOTAL_GAP'
+            when unexplained_value > 0 then 'VALUE_NOT_TOLD'
+            else ''
+        end as warned_rules,
         fetch_id,
         row_number,
         first_fetched_at,
