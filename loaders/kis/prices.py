@@ -174,7 +174,8 @@ def _is_untraded(attempt: Attempt) -> bool:
 def _last_hour(day: date, division: str) -> str:
     if division != "J" or day >= AFTER_MARKET_SINCE:
         return LAST_HOUR
-    return calendar.session_close(day).strftime("%H%M%S")
+    # the closing auction's label may lie some seconds after the minute
+    return calendar.session_close(day).strftime("%H%M59")
 
 
 def _ask_minutes(attempt: Attempt, collection: Collection, cell: Cell) -> tuple[bool, bool]:

@@ -285,6 +285,18 @@ def changed(at: int, **values: str) -> Callable[[list[Row]], list[Row]]:
     return lambda rows: [row | values if n == at else row for n, row in enumerate(rows)]
 
 
+def no_trades(rows: list[Row]) -> list[Row]:
+    return [*rows, rows[-1] | {"stck_cntg_hour": "140000", "cntg_vol": "0"}]
+
+
+def twice_with_other_volume(rows: list[Row]) -> list[Row]:
+    return [*rows[:151], rows[150] | {"cntg_vol": "12"}, *rows[151:]]
+
+
+def after_the_day_before(rows: list[Row]) -> list[Row]:
+    return [bar("090000", (1, 1, 1, 1), 1, 1, day="20260928"), *rows]
+
+
 REAL_BARS = [
     bar("095900", (271000, 271500, 271000, 271500), 11418, None),
     bar("100000", (271500, 272000, 271000, 272000), 46062, None),
@@ -299,14 +311,10 @@ BROKEN_BARS: dict[str, tuple[Callable[[list[Row]], list[Row]], str, int]] = {
     "100060": (changed(150, cntg_vol="ten"), "VALUE_UNREADABLE", 299),
     "100070": (changed(150, cntg_vol="11"), "RUNNING_TOTAL_MISMATCH", 299),
     "100080": (changed(299, stck_cntg_hour="154500"), "OUTSIDE_HOURS", 299),
-    "100090": (changed(299, stck_cntg_hour="256100"), "LABEL_UNREADABLE", 299),
-    "100100": (changed(150, cntg_vol="0", acml_tr_pbmn="40925000"), "NO_TRADES", 299),
-    "100110": (lambda rows: [*rows, rows[150] | {"cntg_vol": "12"}], "CONFLICTING_DUPLICATE", 0),
-    "100120": (
-        lambda rows: [bar("153000", (1, 1, 1, 1), 1, 1, day="20260928"), *rows],
-        "OTHER_DAY",
-        300,
-    ),
+    "100090": (changed(299, stck_cntg_hour="136100"), "LABEL_UNREADABLE", 299),
+    "100100": (no_trades, "NO_TRADES", 300),
+    "100110": (twice_with_other_volume, "CONFLICTING_DUPLICATE", 0),
+    "100120": (after_the_day_before, "OTHER_DAY", 300),
 }
 
 
