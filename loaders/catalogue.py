@@ -52,10 +52,10 @@ def select(
             return False
         if is_stock_code:
             return feed.takes_stock_codes
+        if scope and feed.takes_stock_codes and not feed.takes(scope):
+            return False  # a market, an index or a year is no name to ask for
         if feed.collected is Collected.SCOPE_NAMED:
             return feed.takes(scope or "")
-        if scope and feed.takes_stock_codes:
-            return False  # a market, an index or a year is no name to ask for
         return feed.collected is Collected.ALWAYS or bool(source_name)
 
     selected = []

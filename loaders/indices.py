@@ -42,3 +42,8 @@ def indices() -> tuple[Index, ...]:
             )
             for row in csv.DictReader(file)
         )
+
+
+def infomax_code(name: str) -> str:
+    """Infomax's code of an index by its canonical name."""
+    return next(index.infomax_code for index in indices() if index.name == name)

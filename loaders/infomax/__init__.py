@@ -82,7 +82,7 @@ SERVICE = Service(
             datasets=("index_daily",),
             collect=series.collect_index_levels,
             published_at=series.FINAL_AT,
-            scopes=series.index_codes,
+            scopes=series.index_names,
             request_count=series.request_count(series.HISTORY_DAYS_PER_REQUEST),
         ),
         Feed(

@@ -7,7 +7,7 @@ from datetime import date
 
 from loaders.collect import Attempt, Collection
 from loaders.feeds import Answer, Cell, Outcome, Status
-from loaders.indices import indices
+from loaders.indices import indices, infomax_code
 from loaders.infomax import api
 from loaders.universe import current_fetches
 
@@ -141,20 +141,18 @@ def collect_index_list(collection: Collection, cells: Sequence[Cell]) -> Iterato
 
 
 def indices_with_members(_collection: Collection, _day: date) -> list[str]:
-    """Codes of the indices whose members are collected: those with a fixed number of them."""
-    return [
-        index.infomax_code for index in indices() if index.infomax_code and index.expected_members
-    ]
+    """Names of the indices whose members are collected: those with a fixed number of them."""
+    return [index.name for index in indices() if index.infomax_code and index.expected_members]
 
 
 def collect_index_members(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
-    """`index/constituents`: the members of an index now; the scope is the vendor's code of it.
+    """`index/constituents`: the members of an index now; the scope is the index's canonical name.
 
     A list that lost a tenth of its members is refused by the feed; whether the count is right is tested in dbt, where an
     index may have a member more for a while (a split-off).
     """
     for cell in cells:
         attempt = collection.attempt([cell])
-        answer = api.ask(attempt, collection, "index/constituents", code=cell.scope)
+        answer = api.ask(attempt, collection, "index/constituents", code=infomax_code(cell.scope))
         api.fail_if_cut(collection, answer)
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from loaders import calendar
 from loaders.collect import Collection
 from loaders.feeds import Answer, Cell, Outcome, Status
-from loaders.indices import indices
+from loaders.indices import indices, infomax_code
 from loaders.infomax import api
 
 HISTORY_DAYS_PER_REQUEST = 900
@@ -71,6 +71,7 @@ def _collect(
     *,
     longest: int,
     published: Callable[[date], datetime] = same_evening,
+    code_of: Callable[[str], str] = str,
 ) -> Iterator[Outcome]:
     """One code over a range of days in one call.
 
@@ -78,18 +79,18 @@ def _collect(
     late, whatever the hour.
     """
     for group in ranges(cells, longest):
-        scope = group[0].scope
+        code = code_of(group[0].scope)
         attempt = collection.attempt(group)
         answer = api.ask(
             attempt,
             collection,
             endpoint,
-            code=scope,
+            code=code,
             startDate=api.yyyymmdd(group[0].day),
             endDate=api.yyyymmdd(group[-1].day),
         )
         api.fail_if_cut(collection, answer)
-        api.fail_if_not_asked(answer, "code", scope)
+        api.fail_if_not_asked(answer, "code", code)
         _fail_if_outside(answer)
         came = set(answer.column("date"))
         statuses = {
@@ -127,8 +128,14 @@ def collect_foreign_ownership(collection: Collection, cells: Sequence[Cell]) -> 
 
 
 def collect_index_levels(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
-    """`index/hist`: levels of one index; the scope is the vendor's code of it."""
-    return _collect(collection, cells, "index/hist", longest=HISTORY_DAYS_PER_REQUEST)
+    """`index/hist`: levels of one index; the scope is its canonical name."""
+    return _collect(
+        collection,
+        cells,
+        "index/hist",
+        longest=HISTORY_DAYS_PER_REQUEST,
+        code_of=infomax_code,
+    )
 
 
 def listed_stocks(collection: Collection, day: date) -> list[str]:
@@ -148,6 +155,6 @@ def new_listings(collection: Collection, day: date) -> list[str]:
     return [code for code in listed_stocks(collection, day) if code in listed]
 
 
-def index_codes(_collection: Collection, _day: date) -> list[str]:
-    """The vendor's codes of the indices that are collected."""
-    return [index.infomax_code for index in indices() if index.infomax_code]
+def index_names(_collection: Collection, _day: date) -> list[str]:
+    """Names of the indices that the vendor has."""
+    return [index.name for index in indices() if index.infomax_code]

@@ -2,6 +2,7 @@
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
     'index_components': ['int_index_components__stated', 'trade_date', 'index_name'],
+    'minute_bars': ['int_minute_bars__unioned', 'trade_date', 'minute_label'],
 } %}
 
 with

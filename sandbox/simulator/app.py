@@ -31,10 +31,10 @@ VENDORS = (
     krx_open_api,
     kis_master,
     krx_index,
-    krx_portal,
     kiwoom,
     wics,
     fnguide,
+    krx_portal,
 )
 
 

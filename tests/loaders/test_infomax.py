@@ -13,9 +13,9 @@ DAYS = ("--from", "2026-05-11", "--to", "2026-05-15")
 ENDPOINTS = (
     ("stock/foreign", "foreign_ownership_daily", "990010", "frn_ownership_vol"),
     ("etf/port", "etf_portfolios", "993010", "port_value"),
-    ("index/hist", "index_daily", "KGG01P", "close_price"),
+    ("index/hist", "index_daily", "KOSPI", "close_price"),
     ("index/code", "index_list", "", "kr_name"),
-    ("index/constituents", "index_components", "K2G01P", "isin"),
+    ("index/constituents", "index_components", "KOSPI200", "isin"),
     ("stock/rank", "market_rank_check", "", "trading_volume"),
 )
 UNUSABLE = {
@@ -104,9 +104,9 @@ def test_a_new_field_is_kept_beside_the_known_ones(database: Database, faults: S
     ("dataset", "scope", "words"),
     [
         ("foreign_ownership_daily", "990010", "may have been cut"),
-        ("index_daily", "KGG01P", "may have been cut"),
+        ("index_daily", "KOSPI", "may have been cut"),
         ("etf_portfolios", "993010", "may have been cut"),
-        ("index_components", "K2G01P", "may have been cut"),
+        ("index_components", "KOSPI200", "may have been cut"),
         ("index_list", "", "may have been cut"),
     ],
 )
@@ -154,9 +154,9 @@ def test_half_a_portfolio_is_kept_out(database: Database, faults: Simulator) -> 
 
 
 def test_half_a_list_of_members_is_not_believed(database: Database, faults: Simulator) -> None:
-    assert load(database, faults, "index_components", "K2G01P").returncode == 0
+    assert load(database, faults, "index_components", "KOSPI200").returncode == 0
     faults.plant_fault(path="index/constituents", kind="half")
-    run = load(database, faults, "index_components", "K2G01P")
+    run = load(database, faults, "index_components", "KOSPI200")
     assert run.returncode == 1
     assert "the list shrank from" in run.stderr
 
@@ -166,7 +166,7 @@ def test_half_a_list_of_members_is_not_believed(database: Database, faults: Simu
     [
         ("stock/foreign", "foreign_ownership_daily", "990010"),
         ("etf/port", "etf_portfolios", "993010"),
-        ("index/hist", "index_daily", "KGG01P"),
+        ("index/hist", "index_daily", "KOSPI"),
     ],
 )
 @pytest.mark.parametrize(
@@ -183,7 +183,8 @@ def test_an_answer_about_something_else_is_an_error(
         "index/hist": {"open_price": 1, "high_price": 1, "low_price": 1, "close_price": 1, "trading_volume": 1,
                        "trading_value": 1, "marketcap": 1},
     }  # fmt: skip
-    record = {"date": 20260515, "code": scope} | rows[endpoint] | {field: value}
+    vendor_code = "KGG01P" if scope == "KOSPI" else scope
+    record = {"date": 20260515, "code": vendor_code} | rows[endpoint] | {field: value}
     faults.plant_fault(path=endpoint, kind="answer", body={"success": True, "results": [record]})
     run = load(database, faults, dataset, scope)
     assert run.returncode == 1
@@ -200,7 +201,7 @@ def test_the_newest_day_may_be_late_and_an_older_one_is_empty(
             vendor.plant_fault(path=endpoint, kind="empty", times=9)
         for dataset, scope in (
             ("foreign_ownership_daily", "990010"),
-            ("index_daily", "KGG01P"),
+            ("index_daily", "KOSPI"),
             ("etf_portfolios", "993010"),
         ):
             run = database.loaders(

@@ -308,7 +308,7 @@ final as (
         ex_date,
         record_date,
         listing_date,
-        ratio,
+        trim_scale(ratio) as ratio,
         cash_amount,
         issue_price,
         new_shares,

@@ -8,16 +8,16 @@
     ],
 ) }}
 
--- A source that tells bought and sold amounts of a type in one record, and one that needs a call for each of them.
+-- A source that tells bought and sold amounts of a type in one record, one that needs a call for each of them, and one
+-- that tells a type of the whole market in one answer.
 {% set whole_records = {
     'stg_infomax__stock_investor': 'infomax',
     'stg_kis__investor_trade_by_stock_daily': 'kis',
 } %}
-{% set single_amounts = {
-    'stg_kiwoom__investors': 'kiwoom',
-    'stg_krx__portal_stock_investor_types': 'krx',
-} %}
+{% set single_amounts = {'stg_kiwoom__investors': 'kiwoom', 'stg_krx__portal_stock_investor_types': 'krx'} %}
+{% set single_types = {'stg_krx__portal_investor_type': ['krx', 'invstTpCd']} %}
 {% set labelled_sources = ['infomax', 'kis', 'kiwoom', 'krx'] %}
+{% set amounts = ['buy_volume', 'sell_volume', 'buy_value', 'sell_value'] %}
 
 with
 
@@ -34,6 +34,13 @@ cells as (
     where
         dataset = 'investor_trading'
         {{ and_in_days_to_rebuild('collection_date') }}
+),
+
+fetches as (
+    select
+        fetch_id,
+        request
+    from {{ ref('stg_ledger__fetches') }}
 ),
 
 labels as (
@@ -55,10 +62,49 @@ value_units as (
     where dataset = 'investor_trading' and field = 'value'
 ),
 
-amounts as (
+{% for relation, (source_name, type_key) in single_types.items() %}
+{{ relation }}_rows as (
+    select
+        cells.source,
+        cells.attempt_id,
+        cells.fetched_at,
+        cells.is_current,
+        flows.*
+    from cells
+    inner join {{ ref(relation) }} as flows
+        on cells.fetch_id = flows.fetch_id and cells.collection_date = flows.trade_date
+    where cells.source = '{{ source_name }}'
+),
+
+{{ relation }}_stocks as (
+    select
+        source,
+        attempt_id,
+        stock_code,
+        trade_date,
+        is_current,
+        max(fetched_at) as fetched_at
+    from {{ relation }}_rows
+    group by source, attempt_id, stock_code, trade_date, is_current
+),
+
+{{ relation }}_types as (
+    select
+        cells.attempt_id,
+        fetches.request ->> '{{ type_key }}' as vendor_investor,
+        max(cells.fetch_id) as fetch_id
+    from cells
+    inner join fetches on cells.fetch_id = fetches.fetch_id
+    where cells.source = '{{ source_name }}' and fetches.request ? '{{ type_key }}'
+    group by cells.attempt_id, fetches.request ->> '{{ type_key }}'
+),
+{% endfor %}
+
+vendor_amounts as (
     {% for relation, source_name in whole_records.items() %}
     select
         cells.source,
+        '{{ relation }}' as relation,
         flows.stock_code,
         flows.trade_date,
         flows.vendor_investor,
@@ -82,6 +128,7 @@ amounts as (
     union all
     select
         cells.source,
+        '{{ relation }}' as relation,
         flows.stock_code,
         flows.trade_date,
         flows.vendor_investor,
@@ -91,7 +138,8 @@ amounts as (
         max(flows.amount) filter (where flows.side = 'SELL' and flows.measure = 'VALUE') as sell_value,
         max(flows.unreadable_fields) as unreadable_fields,
         -- the same amount twice with different values; only one of each would survive the grouping
-        count(distinct (flows.side, flows.measure, flows.amount)) > count(distinct (flows.side, flows.measure))
+        count(distinct row(flows.side, flows.measure, flows.amount))
+        > count(distinct row(flows.side, flows.measure))
             as has_conflicting_amounts,
         -- one row is made of several answers: the last of them stands for the attempt
         max(flows.fetch_id) as fetch_id,
@@ -104,17 +152,63 @@ amounts as (
     where cells.source = '{{ source_name }}'
     group by cells.source, cells.attempt_id, flows.stock_code, flows.trade_date, flows.vendor_investor
     {% endfor %}
+    {% for relation, (source_name, type_key) in single_types.items() %}
+    union all
+    -- a type that did not trade a stock leaves it out of its answer: that is nothing bought and nothing sold. A row lost on
+    -- the way shows against the answer for all investors together
+    select
+        stocks.source,
+        '{{ relation }}' as relation,
+        stocks.stock_code,
+        stocks.trade_date,
+        types.vendor_investor,
+        {% for amount in amounts %}
+        case when type_rows.fetch_id is null then 0 else type_rows.{{ amount }} end as {{ amount }},
+        {% endfor %}
+        coalesce(type_rows.unreadable_fields, '') as unreadable_fields,
+        false as has_conflicting_amounts,
+        coalesce(type_rows.fetch_id, types.fetch_id) as fetch_id,
+        type_rows.row_number,
+        stocks.fetched_at,
+        stocks.is_current
+    from {{ relation }}_stocks as stocks
+    inner join {{ relation }}_types as types on stocks.attempt_id = types.attempt_id
+    left join {{ relation }}_rows as type_rows
+        on
+            stocks.attempt_id = type_rows.attempt_id
+            and stocks.stock_code = type_rows.stock_code
+            and stocks.trade_date = type_rows.trade_date
+            and types.vendor_investor = type_rows.vendor_investor
+    {% endfor %}
+),
+
+-- two ways to the same numbers of one source are not mixed: the newest one speaks for a stock and day
+chosen_way as (
+    select distinct on (source, stock_code, trade_date)
+        source,
+        stock_code,
+        trade_date,
+        relation
+    from vendor_amounts
+    where is_current
+    order by source, stock_code, trade_date, fetch_id desc
 ),
 
 unioned as (
     select
-        amounts.*,
+        vendor_amounts.*,
         labels.investor_code,
         coalesce(value_units.factor, 1) as value_unit
-    from amounts
+    from vendor_amounts
+    inner join chosen_way
+        on
+            vendor_amounts.source = chosen_way.source
+            and vendor_amounts.relation = chosen_way.relation
+            and vendor_amounts.trade_date = chosen_way.trade_date
+            and coalesce(vendor_amounts.stock_code, '') = coalesce(chosen_way.stock_code, '')
     left join labels
-        on amounts.source = labels.source and amounts.vendor_investor = labels.vendor_label
-    left join value_units on amounts.source = value_units.source
+        on vendor_amounts.source = labels.source and vendor_amounts.vendor_investor = labels.vendor_label
+    left join value_units on vendor_amounts.source = value_units.source
 ),
 
 hashed as (
@@ -157,7 +251,6 @@ current_rows as (
     where is_current and recency = 1
 ),
 
-{% set amounts = ['buy_volume', 'sell_volume', 'buy_value', 'sell_value'] %}
 summed as (
     select
         *,
@@ -175,7 +268,10 @@ summed as (
         max({{ amount }}) filter (where investor_code = 'INSTITUTION_TOTAL')
             over stock_days as institution_total_{{ amount }},
         max({{ amount }}) filter (where investor_code = 'FOREIGN_TOTAL')
-            over stock_days as foreign_total_{{ amount }}{{ ',' if not loop.last }}
+            over stock_days as foreign_total_{{ amount }},
+        sum({{ amount }}) filter (where not is_total) over stock_days as leaves_{{ amount }},
+        max({{ amount }}) filter (where investor_code = 'EVERYBODY')
+            over stock_days as everybody_{{ amount }}{{ ',' if not loop.last }}
         {% endfor %}
     from current_rows
     window stock_days as (partition by source, stock_code, trade_date)
@@ -233,6 +329,8 @@ checked as (
                         )
                         {% for amount in amounts %}
                         or abs(foreign_total_{{ amount }} - foreigners_{{ amount }})
+                        > {{ '0' if amount.endswith('volume') else 'value_tolerance' }}
+                        or abs(everybody_{{ amount }} - leaves_{{ amount }})
                         > {{ '0' if amount.endswith('volume') else 'value_tolerance' }}
                         {% endfor %}
                         then 'TOTAL_NOT_SUM'

@@ -7,6 +7,7 @@
 
 {% set relations = {
     'stg_kis__time_dailychartprice': 'kis',
+    'stg_kiwoom__minute_chart': 'kiwoom',
 } %}
 
 -- Part of a day's value that its bars need not explain: off-hours trades are in the running total and in no bar.
@@ -225,7 +226,9 @@ checked as (
                 case when is_conflicting then 'CONFLICTING_DUPLICATE' end,
                 case when is_falling then 'RUNNING_TOTAL_FALLS' end,
                 case
-                    when unexplained_value > 0 and not is_falling and not is_after_a_break then 'RUNNING_TOTAL_MISMATCH'
+                    -- too little cannot be explained; too much may be off-hours trades between two bars
+                    when low_price * volume > own_value and not is_falling and not is_after_a_break
+                        then 'RUNNING_TOTAL_MISMATCH'
                 end
             ],
             null
@@ -240,7 +243,8 @@ judged as (
     select
         *,
         bool_or(is_conflicting or is_falling) over stock_days as has_doubtful_total,
-        sum(unexplained_value) over stock_days
+        -- the first bar of a session takes what was traded before it, which says nothing of bars that are missing
+        sum(unexplained_value) filter (where not is_after_a_break) over stock_days
         > {{ unexplained_part }} * max(cumulative_value) over stock_days as has_gap,
         count(*) filter (where not has_no_trades) over minutes as rows_in_minute,
         bool_or(cardinality(broken_row_rules) > 0 and not has_no_trades) over minutes as has_broken_row_in_minute
@@ -258,13 +262,16 @@ named as (
                 array[
                     array_to_string(nullif(broken_row_rules, '{}'), ','),
                     case when is_of_the_day and has_no_trades then 'NO_TRADES' end,
-                    case when is_of_the_day and has_gap and unexplained_value > 0 then 'RUNNING_TOTAL_GAP' end,
+                    case
+                        when is_of_the_day and has_gap and unexplained_value > 0 and not is_after_a_break
+                            then 'RUNNING_TOTAL_GAP'
+                    end,
                     case
                         when
                             is_of_the_day
                             and not has_no_trades
                             and cardinality(broken_row_rules) = 0
-                            and (has_doubtful_total or has_gap and unexplained_value = 0)
+                            and (has_doubtful_total or has_gap and (unexplained_value = 0 or is_after_a_break))
                             then 'HELD_WITH_ITS_DAY'
                         when
                             rows_in_minute > 1 and has_broken_row_in_minute and cardinality(broken_row_rules) = 0
@@ -296,6 +303,8 @@ single_rows as (
         volume,
         known_value as trading_value,
         broken_rules,
+        -- published without its value: the running total holds trades of no bar, or bars before the first one are missing
+        case when unexplained_value > 0 then 'VALUE_NOT_TOLD' else '' end as warned_rules,
         fetch_id,
         row_number,
         first_fetched_at,
@@ -321,6 +330,7 @@ merged_rows as (
         sum(volume) as volume,
         case when count(*) = count(known_value) then sum(known_value) end as trading_value,
         '' as broken_rules,
+        case when max(unexplained_value) > 0 then 'VALUE_NOT_TOLD' else '' end as warned_rules,
         (array_agg(fetch_id order by minute_label))[1] as fetch_id,
         (array_agg(row_number order by minute_label))[1] as row_number,
         min(first_fetched_at) as first_fetched_at,
