@@ -50,8 +50,8 @@ expected as (
     from days
     inner join stocks
         on
-            stocks.listing_date <= days.trade_date
-            and (stocks.delisting_date is null or days.trade_date < stocks.delisting_date)
+            days.trade_date >= stocks.listing_date
+            and (days.trade_date < stocks.delisting_date or stocks.delisting_date is null)
 ),
 
 compared as (

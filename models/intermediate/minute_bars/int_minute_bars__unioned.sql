@@ -303,7 +303,7 @@ single_rows as (
         volume,
         known_value as trading_value,
         broken_rules,
-        -- published without its value: the running total holds trades of no bar, or bars before the first one are missing
+        -- published without its value: the running total holds trades of no bar, or earlier bars are missing
         case when unexplained_value > 0 then 'VALUE_NOT_TOLD' else '' end as warned_rules,
         fetch_id,
         row_number,
