@@ -23,22 +23,7 @@ final as (
         {{ to_date8("fetches.request ->> 'strtDd'") }} as from_date,
         {{ to_date8("fetches.request ->> 'endDd'") }} as to_date,
         fetches.request ->> 'mktId' as vendor_market,
-        case fetches.request ->> 'invstTpCd'
-            when '1000' then '금융투자'
-            when '2000' then '보험'
-            when '3000' then '투신'
-            when '3100' then '사모'
-            when '4000' then '은행'
-            when '5000' then '기타금융'
-            when '6000' then '연기금 등'
-            when '7050' then '기관합계'
-            when '7100' then '기타법인'
-            when '8000' then '개인'
-            when '9000' then '외국인'
-            when '9001' then '기타외국인'
-            when '9999' then '전체'
-            else fetches.request ->> 'invstTpCd'
-        end as vendor_investor,
+        fetches.request ->> 'invstTpCd' as vendor_investor,
         source_rows.isu_nm as stock_name,
         {{ to_number('source_rows.ask_trdvol') }} as sell_volume,
         {{ to_number('source_rows.bid_trdvol') }} as buy_volume,
