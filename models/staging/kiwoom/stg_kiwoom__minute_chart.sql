@@ -50,7 +50,7 @@ final as (
         -- a plain code asks for the exchange; _NX is NXT, _AL both
         case
             when fetches.request ->> 'stk_cd' like '%\_NX' then 'NXT'
-            when fetches.request ->> 'stk_cd' like '%\_AL' then 'ALL'
+            when fetches.request ->> 'stk_cd' like '%\_AL' then 'UNIFIED'
             else 'KRX'
         end as venue,
         {{ unreadable_fields(numbers, 'dated') }} as unreadable_fields,
