@@ -2,6 +2,7 @@
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
     'index_components': ['int_index_components__stated', 'trade_date', 'index_name'],
+    'foreign_ownership_daily': ['int_foreign_ownership__unioned', 'trade_date', 'null'],
     'minute_bars': ['int_minute_bars__unioned', 'trade_date', 'minute_label'],
 } %}
 

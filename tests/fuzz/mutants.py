@@ -95,7 +95,7 @@ class Mutator:
         log: file of one JSON line a mutant.
         record_rate: part of the records that are damaged.
         answer_rate: part of the answers that are damaged as a whole.
-        spared: parts of paths whose answers stay sound: log-ins, tokens, and lists without which nothing is asked.
+        spared: parts of paths or parameters whose answers stay sound: log-ins, tokens, and lists without which nothing is asked.
     """
 
     def __init__(
@@ -109,7 +109,8 @@ class Mutator:
 
     def damage(self, path: str, request: dict[str, str], body: bytes) -> bytes:
         """The answer as the loaders get it."""
-        if any(part in path for part in self._spared):
+        asked = f"{path} {request}"
+        if any(part in asked for part in self._spared):
             return body
         rng = random.Random(f"{self._seed}|{path}|{sorted(request.items())}")
         try:

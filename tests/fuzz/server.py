@@ -15,7 +15,11 @@ from sandbox.simulator.app import create_app, environment
 from sandbox.simulator.server import NOW, SEED
 from tests.fuzz.mutants import Mutator
 
-SPARED = ("/oauth2/", "/COMS/", "GenerateOTP", "/_", "stock/code", "stock/expired")
+# log-ins, tokens, and the lists without which nothing is asked
+SPARED = (
+    "/oauth2/", "/COMS/", "GenerateOTP", "/contents/MKD/", "/_", "stock/code", "stock/expired", "index/code", ".mst",
+    "isu_base_info", "finder_", "MDCSTAT01901", "MDCSTAT04601", "mrkt_tp", "CTCA0903R", "chk-holiday", "holiday",
+)  # fmt: skip
 
 
 def main(log: Path) -> None:

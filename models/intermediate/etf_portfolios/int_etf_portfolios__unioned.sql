@@ -112,6 +112,7 @@ checked as (
                         etf_code !~ '^[0-9][0-9A-Z]{5}$'
                         -- digits alone are a code of six: with fewer its zeros are lost
                         or component_code ~ '^[0-9]{1,5}$'
+                        or component_code ~ '^[-+]'
                         then 'CODE_MALFORMED'
                 end,
                 case when component_key is null then 'COMPONENT_UNNAMED' end,

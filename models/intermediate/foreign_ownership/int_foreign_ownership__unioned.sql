@@ -111,6 +111,11 @@ final as (
             ],
             ','
         ) as broken_rules,
+        -- two decimals of a percent, cut or rounded
+        case
+            when abs(100 * owned_shares / nullif(listed_shares, 0) - ownership_ratio) > 0.011 then 'RATIO_DISAGREES'
+            else ''
+        end as warned_rules,
         fetch_id,
         row_number,
         first_fetched_at,

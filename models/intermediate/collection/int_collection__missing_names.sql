@@ -3,21 +3,31 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_daily']},
+    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_daily', 'foreign_ownership_daily']},
     indexes=[{'columns': ['trade_date']}],
 ) }}
 
+-- One line a dataset: where its rows are checked, and the day of a row.
+{% set checked = {
+    'daily_prices': ['int_daily_prices__unioned', 'collection_date'],
+    'foreign_ownership_daily': ['int_foreign_ownership__unioned', 'trade_date'],
+} %}
+
 with
 
-daily_prices as (
+rows_of_sources as (
+    {% for dataset, (relation, day) in checked.items() %}
     select
+        '{{ dataset }}' as dataset,
         source,
-        collection_date as trade_date,
+        {{ day }} as trade_date,
         stock_code,
         fetched_at
-    from {{ ref('int_daily_prices__unioned') }}
+    from {{ ref(relation) }}
     where true
-    {{ and_in_days_to_rebuild('collection_date') }}
+    {{ and_in_days_to_rebuild(day) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 stocks as (
@@ -32,15 +42,17 @@ stocks as (
 
 days as (
     select
+        dataset,
         source,
         trade_date,
         max(fetched_at) as fetched_at
-    from daily_prices
-    group by source, trade_date
+    from rows_of_sources
+    group by dataset, source, trade_date
 ),
 
 expected as (
     select
+        days.dataset,
         days.source,
         days.trade_date,
         days.fetched_at,
@@ -57,20 +69,22 @@ expected as (
 compared as (
     select
         expected.*,
-        daily_prices.stock_code is not null as is_there,
-        avg((daily_prices.stock_code is not null)::integer) over (
-            partition by expected.source, expected.trade_date, expected.market, expected.is_fund
+        rows_of_sources.stock_code is not null as is_there,
+        avg((rows_of_sources.stock_code is not null)::integer) over (
+            partition by expected.dataset, expected.source, expected.trade_date, expected.market, expected.is_fund
         ) as part_there
     from expected
-    left join daily_prices
+    left join rows_of_sources
         on
-            expected.source = daily_prices.source
-            and expected.trade_date = daily_prices.trade_date
-            and expected.stock_code = daily_prices.stock_code
+            expected.dataset = rows_of_sources.dataset
+            and expected.source = rows_of_sources.source
+            and expected.trade_date = rows_of_sources.trade_date
+            and expected.stock_code = rows_of_sources.stock_code
 ),
 
 final as (
     select
+        dataset,
         source,
         stock_code,
         trade_date,
