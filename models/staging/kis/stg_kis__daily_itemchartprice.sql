@@ -21,8 +21,8 @@ final as (
         {{ to_number('source_rows.stck_hgpr') }} as high_price,
         {{ to_number('source_rows.stck_lwpr') }} as low_price,
         {{ to_number('source_rows.stck_clpr') }} as close_price,
-        -- the sign of the change has a field of its own, whether or not the number carries one: 4 and 5 are down. Where the
-        -- two contradict each other the change is not known
+        -- the sign of the change has a field of its own, whether or not the number carries one: 4 and 5 are down.
+        -- Where the two contradict each other the change is not known
         {{ to_number('source_rows.stck_clpr') }} - case
             when source_rows.prdy_vrss_sign in ('4', '5') then -abs({{ to_number('source_rows.prdy_vrss') }})
             when source_rows.prdy_vrss_sign in ('1', '2', '3') and {{ to_number('source_rows.prdy_vrss') }} >= 0
