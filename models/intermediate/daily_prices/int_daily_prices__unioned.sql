@@ -22,7 +22,7 @@
     'stg_kiwoom__daily_chart': 'kiwoom',
 } %}
 -- brokers tell the shares of now only: their bars are published without a market cap
-{% set without_shares = ['kis', 'kiwoom'] %}
+{% set without_shares = "'kis', 'kiwoom'" %}
 
 with
 
@@ -165,7 +165,7 @@ checked as (
                 case
                     when
                         num_nulls(close_price, volume, trading_value) > 0
-                        or listed_shares is null and source not in ('{{ without_shares | join("', '") }}')
+                        or listed_shares is null and source not in ({{ without_shares }})
                         then 'VALUE_MISSING'
                 end,
                 case
