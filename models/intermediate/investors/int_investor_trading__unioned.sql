@@ -154,8 +154,8 @@ vendor_amounts as (
     {% endfor %}
     {% for relation, (source_name, type_key) in single_types.items() %}
     union all
-    -- a type that did not trade a stock leaves it out of its answer: nothing bought, nothing sold. A row that is lost on
-    -- the way shows against the answer for all investors together
+    -- a type that did not trade a stock leaves it out of its answer: nothing bought, nothing sold. A row that is lost
+    -- on the way shows against the answer for all investors together
     select
         stocks.source,
         '{{ relation }}' as relation,
