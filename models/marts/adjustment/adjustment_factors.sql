@@ -52,7 +52,6 @@ measured as (
 inferred as (
     select
         *,
-        abs(factor * shares_ratio - 1) < 0.01 as keeps_value,
         case
             when shares_ratio = 1 and is_opened_at_base then 'AUCTION_RESET'
             when
