@@ -180,7 +180,7 @@ def test_the_vendors_adjusted_prices_are_ours_between_the_first_and_the_last_sha
     (sessions, codes, rows) = compared.rows(
         "select count(distinct time), count(distinct stock_code), count(*) from vendor.shared"
     )[0]
-    assert (sessions, codes, rows) == (29, 2601, 74926)
+    assert (sessions, codes, rows) == (29, 2592, 74924)
     exceptions = compared.rows(
         "select distinct stock_code from vendor.shared"
         # the vendor writes whole won, after rounding at every later action: one won of either price
@@ -203,7 +203,7 @@ def test_the_vendors_factor_changes_on_the_same_days(compared: Database) -> None
     ours = {(code, day) for code, day, changed, _ in changes if changed}
     vendors = {(code, day) for code, day, _, changed in changes if changed}
     assert vendors - ours == set()
-    # 33637L as above; at 073010 the rights move the price by 1.5 %, at the edge of what whole won can show
+    # as above
     assert ours - vendors == {("33637L", "2024-01-08")}
     assert len(ours) == 20
 

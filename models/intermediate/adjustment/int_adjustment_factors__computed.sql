@@ -33,6 +33,18 @@ listed_shares as (
         time,
         shares_outstanding
     from {{ ref('market_cap_daily') }}
+    where true
+    {{ and_in_days_to_rebuild('time') }}
+),
+
+previous_listed_shares as (
+    select
+        stock_code,
+        time,
+        shares_outstanding
+    from {{ ref('market_cap_daily') }}
+    where true
+    {{ and_in_sessions_before_days_to_rebuild('time') }}
 ),
 
 calendar as (
@@ -103,12 +115,12 @@ described as (
             and stocks.market is not distinct from collected_sessions.market
     left join listed_shares
         on compared.stock_code = listed_shares.stock_code and compared.trade_date = listed_shares.time
-    left join listed_shares as previous_shares
+    left join previous_listed_shares as previous_shares
         on compared.stock_code = previous_shares.stock_code and compared.previous_session = previous_shares.time
 ),
 
--- The coarsest tick where the market is unknown. A name that does not trade keeps a price of an older table until the exchange
--- rounds it anew (141020 and 263540 on 2023-01-26), so that the older tables count for it too.
+-- The coarsest tick where the market is unknown. A name that does not trade keeps a price of an older table until the
+-- exchange rounds it anew (141020 and 263540 on 2023-01-26), so that the older tables count for it too.
 ticked as (
     select
         described.*,

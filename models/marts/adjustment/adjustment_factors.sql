@@ -27,8 +27,8 @@ named as (
         ex_date,
         array_position(
             array[
-                'SPLIT', 'REVERSE_SPLIT', 'CAPITAL_REDUCTION', 'SPIN_OFF', 'BONUS', 'RIGHTS', 'STOCK_DIVIDEND', 'MERGER',
-                'EXCHANGE', 'DIVIDEND'
+                'SPLIT', 'REVERSE_SPLIT', 'CAPITAL_REDUCTION', 'SPIN_OFF', 'BONUS', 'RIGHTS', 'STOCK_DIVIDEND',
+                'MERGER', 'EXCHANGE', 'DIVIDEND'
             ],
             kind
         ),
@@ -47,8 +47,8 @@ measured as (
     left join named on computed.stock_code = named.stock_code and computed.trade_date = named.ex_date
 ),
 
--- What figures alone can tell. A reverse split turns one legal par value into another (100, 200, 500, 1,000, 2,500, 5,000, 10,000
--- won), a capital reduction goes by any ratio: where the ratio is one of par values it may be either.
+-- What figures alone can tell. A reverse split turns one legal par value into another (100, 200, 500, 1,000, 2,500,
+-- 5,000, 10,000 won), a capital reduction goes by any ratio: where the ratio is one of par values it may be either.
 inferred as (
     select
         *,
@@ -77,7 +77,7 @@ explained as (
         *,
         case
             when reason <> 'BASE_CHANGED' then null
-            -- a merger, or cash, does not make the exchange look for a price by auction: an issue to holders gives another reason
+            -- a merger is what such an auction follows, and cash moves no base; an issue to holders is another reason
             when
                 inferred_kind = 'AUCTION_RESET'
                 and coalesce(recorded_kind not in ('BONUS', 'RIGHTS', 'STOCK_DIVIDEND'), true)

@@ -35,7 +35,23 @@ recorded as (
     group by stock_code, ex_date, kind, record_date, reason, source
 ),
 
--- Cash and listings do not move a base price. A dividend of cash takes the factor of its day only where it names that factor.
+-- Few keys, so that the bars are looked up and not read through.
+bars_of_ex_dates as (
+    select
+        bars.stock_code,
+        bars.time
+    from (
+        select distinct
+            stock_code,
+            ex_date
+        from recorded
+        where kind not in ('DIVIDEND', 'LISTING')
+    ) as ex_dates
+    inner join bars
+        on ex_dates.stock_code = bars.stock_code and ex_dates.ex_date = bars.time
+),
+
+-- Cash and listings do not move a base price. A dividend takes the factor of its day only where it names that factor.
 priced as (
     select
         recorded.stock_code,
@@ -55,7 +71,7 @@ priced as (
             when factors.kind is not null then null
             when factors.reason is not null then factors.reason
             when recorded.kind in ('DIVIDEND', 'LISTING') then 'NOT_ADJUSTING'
-            when bars.stock_code is not null then 'BASE_UNCHANGED'
+            when bars_of_ex_dates.stock_code is not null then 'BASE_UNCHANGED'
             else 'NO_BAR'
         end as factor_reason,
         recorded.source,
@@ -67,11 +83,8 @@ priced as (
             and recorded.ex_date = factors.ex_date
             and recorded.kind <> 'LISTING'
             and (recorded.kind <> 'DIVIDEND' or factors.kind = 'SPECIAL_DIVIDEND')
-    left join bars
-        on
-            recorded.stock_code = bars.stock_code
-            and recorded.ex_date = bars.time
-            and recorded.kind not in ('DIVIDEND', 'LISTING')
+    left join bars_of_ex_dates
+        on recorded.stock_code = bars_of_ex_dates.stock_code and recorded.ex_date = bars_of_ex_dates.time
 ),
 
 -- what the exchange made of an action of which no record is at hand
