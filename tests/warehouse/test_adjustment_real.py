@@ -1,5 +1,6 @@
 """Factors and adjusted prices on real yearly files: facts of the exchange, and a vendor's adjusted series beside ours."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -162,6 +163,24 @@ def test_the_evening_of_a_day_can_be_asked_for_again_to_the_digit(warehouse: Dat
     assert warehouse.rows(
         "select max(time)::text from marts.ohlcv_daily_adjusted_as_of('2024-01-15')"
     ) == [("2024-01-15",)]
+
+
+def test_models_get_the_same_from_the_macro_as_others_from_the_function(
+    warehouse: Database,
+) -> None:
+    sums = "select count(*) as bars, sum(close_price)::text as closes, sum(volume)::text as volumes from"
+    shown = warehouse.dbt(
+        "show", "--quiet", "--output", "json", "--inline",
+        sums + " {{ adjusted_as_of('2024-01-15', 'total_return_factor') }} as bars"
+        " -- {{ ref('ohlcv_daily') }} {{ ref('adjustment_factors') }}",
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stdout
+    (bars, closes, volumes) = warehouse.rows(
+        f"{sums} marts.ohlcv_daily_adjusted_as_of('2024-01-15', false)"
+    )[0]
+    assert json.loads(shown.stdout)["show"] == [
+        {"bars": bars, "closes": closes, "volumes": volumes}
+    ]
 
 
 def test_returns_over_an_auction_are_kept_where_they_are_asked_for(warehouse: Database) -> None:
