@@ -76,7 +76,22 @@
         group by collection_date
         order by collection_date
     {%- endset -%}
-    {{ return(run_query(query).columns[0].values() | list) }}
+    {%- set days = run_query(query).columns[0].values() | list -%}
+    {%- if days and model.config.meta.get('with_next_session') -%}
+        {%- do days.extend(neighbouring_sessions('next_session', days)) -%}
+    {%- endif -%}
+    {{ return(days | unique | sort | list) }}
+{%- endmacro %}
+
+{#
+    Sessions after (next_session) or before (previous_session) some days. For models that compare a session with the one before
+    it: a day that is rebuilt changes the day after it too (meta.with_next_session). The model itself refers to trading_calendar.
+#}
+{% macro neighbouring_sessions(column, days) -%}
+    {{ return(run_query(
+        'select distinct to_char(' ~ column ~ ", 'YYYY-MM-DD') from " ~ ref('trading_calendar')
+        ~ ' where ' ~ column ~ ' is not null and date in (' ~ days_as_sql_list(days) ~ ')'
+    ).columns[0].values() | list) }}
 {%- endmacro %}
 
 {#

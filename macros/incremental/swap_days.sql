@@ -37,6 +37,15 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#  The sessions before the days to rebuild: what those are compared with  #}
+{% macro and_in_sessions_before_days_to_rebuild(column) -%}
+    {%- set days = days_to_rebuild() -%}
+    {%- if days is not none -%}
+        {%- set sessions = neighbouring_sessions('previous_session', days) if days else [] -%}
+        and {{ column }} in ({{ days_as_sql_list(sessions) if sessions else 'null' }})
+    {%- endif -%}
+{%- endmacro %}
+
 {#  Everything from the first day to rebuild on; nothing when there is none  #}
 {% macro and_from_first_day_to_rebuild(column) -%}
     {%- set days = days_to_rebuild() -%}
