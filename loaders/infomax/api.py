@@ -127,6 +127,23 @@ def fail_if_not_asked(answer: Answer, column: str, asked: str) -> None:
         )
 
 
+def fail_if_lacking(answer: Answer, column: str, asked: str) -> None:
+    """Make an answer an error that tells nothing of what was asked for.
+
+    Where it tells of others besides (the vendor takes lists of codes), they keep their own codes and are named in the log.
+    """
+    told = {value for value in answer.column(column) if value is not None}
+    if asked not in told:
+        fail_if_not_asked(answer, column, asked)
+    elif len(told) > 1 and not answer.error:
+        log.warning(
+            "the answer tells of more than was asked for",
+            endpoint=answer.endpoint,
+            asked=asked,
+            others=", ".join(sorted(told - {asked})[:3]),
+        )
+
+
 def yyyymmdd(day: date) -> str:
     """A day as the vendor writes it."""
     return day.strftime("%Y%m%d")

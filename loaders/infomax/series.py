@@ -90,7 +90,7 @@ def _collect(
             endDate=api.yyyymmdd(group[-1].day),
         )
         api.fail_if_cut(collection, answer)
-        api.fail_if_not_asked(answer, "code", code)
+        api.fail_if_lacking(answer, "code", code)
         _fail_if_outside(answer)
         came = set(answer.column("date"))
         statuses = {

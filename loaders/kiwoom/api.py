@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 import requests
+import structlog
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -53,6 +54,8 @@ OK, TOKEN_REFUSED, TOO_MANY_REQUESTS = "0", "3", "5"
 """`return_code` of an answer."""
 
 TOKEN_INTERVAL_SECONDS = 1.0
+
+log = structlog.get_logger()
 
 
 class KiwoomSettings(SourceSettings):
@@ -224,16 +227,25 @@ def _pages(
 ) -> Iterator[Answer]:
     """Pages of an answer, until the vendor has no more or the caller has enough.
 
-    A page that comes twice, one that names no successor although it promises one, and a walk without an end are errors.
+    A page that comes again after others, one that names no successor although it promises one, and a walk without an end
+    are errors. Where the very second page is the first one again, the vendor has no other: it is kept, with a warning.
     """
     next_key: str | None = None
     seen_keys: set[str] = set()
     seen_pages: set[str | None] = set()
-    for _ in range(MAX_PAGES):
+    for number in range(MAX_PAGES):
         answer = _ask(attempt, collection, api_id, body, next_key)
         if answer.error:
             return
         if answer.row_count and answer.payload_sha256 in seen_pages:
+            if number == 1:
+                log.warning(
+                    "the second page is the first one again; it is taken as all there is",
+                    source="kiwoom",
+                    endpoint=api_id,
+                    asked=dict(body),
+                )
+                return
             attempt.fail(api_id, answer.request, f"kiwoom {api_id}: the same page came twice")
             return
         seen_pages.add(answer.payload_sha256)
@@ -290,7 +302,8 @@ def _walk_back(
             break
         days |= on_page
         oldest = min(on_page, default=oldest)
-        if oldest < wanted:
+        # a day has one row of a daily list, and many minutes that may go on on the next page
+        if oldest < wanted or (oldest == wanted and time_field == "dt"):
             break
     return days
 
@@ -298,9 +311,16 @@ def _walk_back(
 def _outcome_by_day(
     attempt: Attempt, collection: Collection, group: Sequence[Cell], came: set[str]
 ) -> Outcome:
-    """A day that the answers lack is EMPTY, or not yet published when it is today."""
+    """A day that the answers lack is EMPTY, or not yet published when it is today.
+
+    Days before the oldest that came are asked for again where the vendor only repeated itself.
+    """
+    payloads = [answer.payload_sha256 for answer in attempt.answers if answer.row_count]
+    oldest = min(came, default="") if len(set(payloads)) < len(payloads) else ""
     statuses = {
-        cell: Status.NOT_PUBLISHED if cell.day == collection.now.date() else Status.EMPTY
+        cell: Status.NOT_PUBLISHED
+        if cell.day == collection.now.date() or _yyyymmdd(cell.day) < oldest
+        else Status.EMPTY
         for cell in group
         if _yyyymmdd(cell.day) not in came
     }

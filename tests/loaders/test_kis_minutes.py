@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.loaders.replay import Asked, Replay, Reply, replaying
+from tests.replay import Asked, Replay, Reply, replaying
 
 DAY = "2026-09-29"
 TOKEN = {
@@ -77,7 +77,7 @@ class Vendor:
             expired = {"rt_cd": "1", "msg_cd": "EGW00123", "msg1": "기간이 만료된 token 입니다."}
             return Reply(expired, status=500)
         self.pages += 1
-        hour = "235959" if self.ignores_hour else asked.params["FID_INPUT_HOUR_1"]
+        hour = "235959" if self.ignores_hour else asked.fields["FID_INPUT_HOUR_1"]
         rows = [row for row in reversed(self.rows) if row["stck_cntg_hour"] <= hour]
         page = rows[: self.page_size]
         return self.spoil(self.pages, page) or Reply(envelope(page))
@@ -144,7 +144,7 @@ def test_all_pages_come_with_the_vendors_headers(database: Database) -> None:
         "custtype": "P",
     }
     assert asked.headers["authorization"] == "Bearer token-1"
-    assert asked.params["FID_INPUT_HOUR_1"] == "200000"
+    assert asked.fields["FID_INPUT_HOUR_1"] == "200000"
     kept = database.rows("select fetches::text from raw.fetches as fetches")
     assert not any("secret-value" in str(row) or "token-1" in str(row) for row in kept)
     assert "secret-value" not in run.stderr
@@ -238,11 +238,27 @@ def test_a_page_that_cannot_be_read_fails_the_cell(
     assert words in error
 
 
-def test_a_page_that_comes_again_before_the_morning_fails_the_cell(database: Database) -> None:
-    stuck = Vendor(whole_day(), ignores_hour=True)
+def test_a_page_that_comes_again_in_mid_paging_fails_the_cell(database: Database) -> None:
+    second: list[Row] = []
+
+    def stuck_at_the_second(number: int, rows: list[Row]) -> Reply | None:
+        if number == 2:
+            second.extend(rows)
+        return Reply(envelope(second)) if number > 2 else None
+
+    stuck = Vendor(whole_day(), spoil=stuck_at_the_second)
     load(database, stuck, "000013")
     ended, error = status(database, "000013")
     assert (ended, error is not None and "came before" in error) == ("PARTIAL", True)
+    assert stuck.pages == 3
+
+
+def test_a_vendor_that_knows_one_page_only_is_believed_with_a_warning(database: Database) -> None:
+    stuck = Vendor(whole_day(), ignores_hour=True)
+    run = load(database, stuck, "000023")
+    assert status(database, "000023") == ("SUCCESS", None)
+    assert "the second page is the first one again" in run.stderr
+    assert len(raw_labels(database, "000023")) == 120
     assert stuck.pages == 2
 
 
@@ -300,7 +316,7 @@ BROKEN_BARS: dict[str, tuple[Callable[[list[Row]], list[Row]], str, int]] = {
     "100060": (changed(150, cntg_vol="ten"), "VALUE_UNREADABLE", 299),
     "100070": (changed(150, cntg_vol="11"), "RUNNING_TOTAL_MISMATCH", 299),
     "100080": (changed(299, stck_cntg_hour="154500"), "OUTSIDE_HOURS", 299),
-    "100090": (changed(299, stck_cntg_hour="256100"), "LABEL_UNREADABLE", 299),
+    "100090": (changed(299, stck_cntg_hour="196100"), "LABEL_UNREADABLE", 299),
     "100100": (changed(150, cntg_vol="0", acml_tr_pbmn="40925000"), "NO_TRADES", 299),
     "100110": (lambda rows: [*rows, rows[150] | {"cntg_vol": "12"}], "CONFLICTING_DUPLICATE", 0),
     "100120": (

@@ -1,0 +1,612 @@
+"""The vendors' recorded answers, served as they are: every record and field in raw, and the marts say what they say."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loaders.contracts import RawTable, raw_tables
+from tests.conftest import ROOT, Database
+from tests.replay import Asked, Reply, replaying
+
+SAMPLES = ROOT.parent / "shared" / "vendors" / "samples"
+
+LISTS = ("results", "output", "output1", "output2", "OutBlock_1", "block1", "list", "info",
+         "stk_dt_pole_chart_qry", "stk_min_pole_chart_qry", "stk_invsr_orgn")  # fmt: skip
+"""Names under which the vendors' envelopes keep records."""
+ONE_RECORD = ("kiwoom/ka10001_basic.json",)
+"""Answers that are one flat record."""
+
+pytestmark = pytest.mark.skipif(
+    not SAMPLES.is_dir(),
+    reason="no ../shared/vendors/samples beside the project: they are not part of it",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One load of one sample.
+
+    Attributes:
+        sample: file below the folder of samples.
+        tables: name of the list in the envelope to the endpoint in whose raw table its records arrive.
+        asks: what the command names: dataset, scope, from, to.
+        only: fields that a request must have to get the sample; any other gets `otherwise`.
+        otherwise: sample that answers requests to the same place which are about something else.
+        error: words of the line that refuses the answer, where it has to be refused.
+    """
+
+    source: str
+    sample: str
+    tables: Mapping[str, str]
+    asks: tuple[str, ...]
+    only: Mapping[str, str] = field(default_factory=dict)
+    otherwise: Any = None
+    error: str | None = None
+
+    @property
+    def id(self) -> str:
+        return self.sample
+
+
+def span(first: str, last: str | None = None) -> tuple[str, ...]:
+    return ("--from", first, "--to", last or first)
+
+
+def ask(dataset: str, scope: str | None = None, *days: str) -> tuple[str, ...]:
+    return ("--dataset", dataset, *(("--scope", scope) if scope else ()), *days)
+
+
+NOTHING = {"success": True, "results": []}
+PORTAL = {"bld"}
+
+
+def screen(number: str, name: str, scope: str, *days: str, key: str = "output") -> Case:
+    """A screen of the exchange's data portal by its number."""
+    return Case(
+        "krx",
+        f"krx_portal/{name}.json",
+        {key: f"mdcstat{number}"},
+        ask("portal_screens", scope, *days),
+    )
+
+
+CASES = [
+    # --- infomax
+    Case(
+        "infomax",
+        "infomax/stock_code.json",
+        {"results": "stock/code"},
+        ask("stocks"),
+        {"type": "ST"},
+        NOTHING,
+    ),
+    Case(
+        "infomax",
+        "infomax/stock_expired.json",
+        {"results": "stock/expired"},
+        ask("delisted_stocks", "2025"),
+    ),
+    Case(
+        "infomax",
+        "infomax/stock_hist.json",
+        {"results": "stock/hist"},
+        ask("ohlcv_daily", "005930", *span("2021-01-04")),
+    ),
+    Case(
+        "infomax",
+        "infomax/stock_hist_split_suspended_ohl_zero.json",
+        {"results": "stock/hist"},
+        ask("ohlcv_daily", "005930", *span("2018-04-27", "2018-05-04")),
+    ),
+    Case(
+        "infomax",
+        "infomax/stock_hist_split_suspended_ohl_close.json",
+        {"results": "stock/hist"},
+        ask("ohlcv_daily", "005930", *span("2018-04-27", "2018-05-04")),
+    ),
+    Case(
+        "infomax",
+        "infomax/stock_info.json",
+        {"results": "stock/info"},
+        ask("ohlcv_daily", None, *span("2021-01-04")),
+    ),
+    Case(
+        "infomax",
+        "infomax/stock_investor.json",
+        {"results": "stock/investor"},
+        ask("investor_trading", "005930", *span("2021-01-22")),
+    ),
+    Case(
+        "infomax",
+        "infomax/stock_foreign.json",
+        {"results": "stock/foreign"},
+        ask("foreign_ownership_daily", "005930", *span("2021-01-18")),
+    ),
+    Case(
+        "infomax",
+        "infomax/stock_rank.json",
+        {"results": "stock/rank"},
+        ask("market_rank_check", None, *span("2021-01-04")),
+        {"market": "1"},
+        NOTHING,
+    ),
+    Case(
+        "infomax",
+        "infomax/etf_port.json",
+        {"results": "etf/port"},
+        ask("etf_portfolios", "152100", *span("2021-04-02")),
+    ),
+    Case("infomax", "infomax/index_code.json", {"results": "index/code"}, ask("index_list")),
+    Case(
+        "infomax",
+        "infomax/index_constituents.json",
+        {"results": "index/constituents"},
+        ask("index_components", "KOSPI200"),
+    ),
+    Case(
+        "infomax",
+        "infomax/index_hist.json",
+        {"results": "index/hist"},
+        ask("index_daily", "KOSPI", *span("2022-01-27", "2022-01-28")),
+    ),
+    # --- kis
+    Case(
+        "kis",
+        "kis/daily_chart_official_example.json",
+        {"output2": "inquire-daily-itemchartprice/adjusted"},
+        ask("ohlcv_daily_adjusted", "000660", *span("2022-05-01", "2022-05-09")),
+    ),
+    Case(
+        "kis",
+        "kis/daily_chart_adj_split_005930.json",
+        {"output2": "inquire-daily-itemchartprice/adjusted"},
+        ask("ohlcv_daily_adjusted", "005930", *span("2018-04-27", "2018-05-04")),
+    ),
+    Case(
+        "kis",
+        "kis/daily_chart_raw_split_005930.json",
+        {
+            "output2": "inquire-daily-itemchartprice",
+            "output1": "inquire-daily-itemchartprice/output1",
+        },
+        ask("ohlcv_daily", "005930", *span("2018-04-27", "2018-05-04")),
+    ),
+    Case(
+        "kis",
+        "kis/daily_chart_measured_row.json",
+        {
+            "output2": "inquire-daily-itemchartprice",
+            "output1": "inquire-daily-itemchartprice/output1",
+        },
+        ask("ohlcv_daily", "005930", *span("2026-08-20")),
+    ),
+    Case(
+        "kis",
+        "kis/minute_day.json",
+        {
+            "output2": "inquire-time-dailychartprice",
+            "output1": "inquire-time-dailychartprice/output1",
+        },
+        ask("ohlcv_minute", "005930", *span("2026-09-29")),
+    ),
+    Case(
+        "kis",
+        "kis/minute_empty.json",
+        {
+            "output2": "inquire-time-dailychartprice",
+            "output1": "inquire-time-dailychartprice/output1",
+        },
+        ask("ohlcv_minute", "005930", *span("2024-09-02")),
+    ),
+    Case(
+        "kis",
+        "kis/investor_daily.json",
+        {
+            "output2": "investor-trade-by-stock-daily",
+            "output1": "investor-trade-by-stock-daily/output1",
+        },
+        ask("investor_trading", "005930", *span("2025-08-11")),
+    ),
+    Case("kis", "kis/chk_holiday.json", {"output": "chk-holiday"}, ask("trading_calendar")),
+    Case(
+        "kis",
+        "kis/etf_components.json",
+        {
+            "output2": "inquire-component-stock-price",
+            "output1": "inquire-component-stock-price/output1",
+        },
+        ask("etf_portfolios", "069500"),
+    ),
+    Case(
+        "kis",
+        "kis/search_stock_info.json",
+        {"output": "search-stock-info"},
+        ask("stocks", "005930"),
+    ),
+    Case(
+        "kis",
+        "kis/ksd_rev_split.json",
+        {"output1": "ksdinfo/rev-split"},
+        ask("corporate_actions", "rev-split", *span("2018-05-03")),
+    ),
+    Case(
+        "kis",
+        "kis/ksd_bonus_issue.json",
+        {"output1": "ksdinfo/bonus-issue"},
+        ask("corporate_actions", "bonus-issue", *span("2018-05-15")),
+    ),
+    # --- kiwoom
+    Case("kiwoom", "kiwoom/ka10001_basic.json", {"": "ka10001"}, ask("floating_shares", "005930")),
+    Case(
+        "kiwoom",
+        "kiwoom/ka10059_investor.json",
+        {"stk_invsr_orgn": "ka10059"},
+        ask("investor_trading", "005930", *span("2024-11-07")),
+    ),
+    Case(
+        "kiwoom",
+        "kiwoom/ka10059_investor_double_sign.json",
+        {"stk_invsr_orgn": "ka10059"},
+        ask("investor_trading", "005930", *span("2024-11-07")),
+    ),
+    Case(
+        "kiwoom",
+        "kiwoom/ka10080_minute.json",
+        {"stk_min_pole_chart_qry": "ka10080"},
+        ask("ohlcv_minute", "005930", *span("2025-09-17")),
+    ),
+    Case(
+        "kiwoom",
+        "kiwoom/ka10081_daily.json",
+        {"stk_dt_pole_chart_qry": "ka10081"},
+        ask("ohlcv_daily", "005930", *span("2025-09-05", "2025-09-08")),
+    ),
+    Case("kiwoom", "kiwoom/ka10099_list.json", {"list": "ka10099"}, ask("stocks", "KOSPI")),
+    # --- krx
+    Case(
+        "krx",
+        "krx_openapi/stk_bydd_trd.json",
+        {"OutBlock_1": "stk_bydd_trd"},
+        ask("ohlcv_daily", "KOSPI", *span("2026-08-14")),
+    ),
+    Case(
+        "krx",
+        "krx_openapi/stk_bydd_trd_commas.json",
+        {"OutBlock_1": "stk_bydd_trd"},
+        ask("ohlcv_daily", "KOSPI", *span("2021-01-04")),
+    ),
+    Case(
+        "krx",
+        "krx_openapi/stk_isu_base_info.json",
+        {"OutBlock_1": "stk_isu_base_info"},
+        ask("stocks", "KOSPI", *span("2026-08-14")),
+    ),
+    Case(
+        "krx",
+        "krx_openapi/kospi_dd_trd.json",
+        {"OutBlock_1": "kospi_dd_trd"},
+        ask("index_daily", "KOSPI", *span("2022-01-28")),
+    ),
+    Case(
+        "krx",
+        "krx_index/changes.json",
+        {"output": "index_changes"},
+        ask("index_components", "KOSPI200:CHANGES"),
+    ),
+    Case(
+        "krx",
+        "krx_index/constituents.json",
+        {"output": "index_members"},
+        ask("index_components", "KOSPI200", *span("2021-01-29")),
+        error="2 members for KOSPI200",
+    ),
+    Case(
+        "krx", "krx_portal/finder_stkisu.json", {"block1": "finder_stkisu"}, ask("security_codes")
+    ),
+    Case(
+        "krx",
+        "krx_portal/finder_listdelisu.json",
+        {"block1": "finder_listdelisu"},
+        ask("security_codes"),
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT01901_issue_base.json",
+        {"OutBlock_1": "mdcstat01901"},
+        ask("stocks", "KOSPI"),
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT01501_daily_all.json",
+        {"OutBlock_1": "mdcstat01501"},
+        ask("ohlcv_daily", "ALL", *span("2021-01-04")),
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT01701_daily_one_split_raw.json",
+        {"output": "mdcstat01701"},
+        ask("ohlcv_daily", "005930", *span("2018-04-27", "2018-05-04")),
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT02303_investor_daily_detail_vol_sell.json",
+        {"output": "mdcstat02303"},
+        ask("investor_trading", "005930", *span("2021-01-19", "2021-01-20")),
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT05001_etf_pdf.json",
+        {"output": "mdcstat05001"},
+        ask("etf_portfolios", "152100", *span("2021-04-02")),
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT05001_etf_pdf_negative.json",
+        {"output": "mdcstat05001"},
+        ask("etf_portfolios", "114800", *span("2021-04-02")),
+    ),
+    Case(
+        "krx", "krx_portal/MDCSTAT04601_etf_list.json", {"output": "mdcstat04601"}, ask("etf_list")
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT03701_foreign_holdings.json",
+        {"output": "mdcstat03701"},
+        ask("foreign_ownership_daily", "KOSPI", *span("2021-01-18")),
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT03901_industry.json",
+        {"block1": "mdcstat03901"},
+        ask("sectors", "KOSPI", *span("2021-01-18")),
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT23801_delisted.json",
+        {"output": "mdcstat23801"},
+        ask("delisted_stocks"),
+        {},
+    ),
+    Case(
+        "krx",
+        "krx_portal/MDCSTAT00601_index_constituents.json",
+        {"output": "mdcstat00601"},
+        ask("index_components", "KOSPI200", *span("2021-01-29")),
+        error="2 members for KOSPI200",
+    ),
+    screen(
+        "01501",
+        "MDCSTAT01501_daily_all_holiday",
+        "MDCSTAT01501?mktId=ALL&trdDd=20210103",
+        *span("2021-01-04"),
+        key="OutBlock_1",
+    ),
+    screen(
+        "01602",
+        "MDCSTAT01602_change_adj_split",
+        "MDCSTAT01602?mktId=STK&adjStkPrc=2",
+        *span("2018-04-27", "2018-05-04"),
+        key="OutBlock_1",
+    ),
+    screen(
+        "01701",
+        "MDCSTAT01701_daily_one_adj",
+        "MDCSTAT01701?isuCd=KR7000020008&adjStkPrc=2",
+        *span("2020-01-01", "2020-01-15"),
+    ),
+    screen(
+        "02301",
+        "MDCSTAT02301_investor_period",
+        "MDCSTAT02301?isuCd=KR7005930003&inqTpCd=1&trdVolVal=1&askBid=1",
+        *span("2021-01-15", "2021-01-22"),
+    ),
+    screen(
+        "02302",
+        "MDCSTAT02302_investor_daily_value_net",
+        "MDCSTAT02302?isuCd=KR7005930003&inqTpCd=2&trdVolVal=2&askBid=3",
+        *span("2021-01-15", "2021-01-22"),
+    ),
+    screen(
+        "02401",
+        "MDCSTAT02401_investor_all_stocks_8000",
+        "MDCSTAT02401?mktId=STK&invstTpCd=8000",
+        *span("2021-01-15", "2021-01-22"),
+    ),
+    screen(
+        "00401", "MDCSTAT00401_index_list", "MDCSTAT00401?idxIndMidclssCd=02", *span("2021-01-18")
+    ),
+    screen(
+        "00301",
+        "MDCSTAT00301_index_daily",
+        "MDCSTAT00301?indIdx=1&indIdx2=001",
+        *span("2022-01-26", "2022-02-02"),
+    ),
+    screen("04301", "MDCSTAT04301_etf_daily_all", "MDCSTAT04301", *span("2021-03-25")),
+    screen(
+        "04901",
+        "MDCSTAT04901_etf_investor_period",
+        "MDCSTAT04901?isuCd=KR70069M0006",
+        *span("2026-01-16", "2026-01-23"),
+    ),
+    Case(
+        "krx",
+        "krx_portal/open_holidays.json",
+        {"block1": "mkd01100305_01"},
+        ask("trading_calendar", "2026"),
+    ),
+    # --- crawled lists
+    Case(
+        "wics",
+        "wics/components_G10.json",
+        {"list": "GetIndexComponets", "info": "GetIndexComponets/info"},
+        ask("floating_shares", None, *span("2020-01-03")),
+    ),
+]
+
+
+# --- the vendor that replays -------------------------------------------------------------------------------------------
+
+
+def manifest() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((SAMPLES / "manifest.json").read_text(encoding="utf-8"))
+    return found
+
+
+def path_of(entry: Mapping[str, Any]) -> str:
+    """Path of a sample's address without query; the Open API answers with and without `.json`."""
+    return (
+        re.sub(r"^https?://[^/]+", "", str(entry["url"]).split(" ")[0])
+        .split("?")[0]
+        .removesuffix(".json")
+    )
+
+
+def recorded(sample: str) -> Reply:
+    entry = manifest()[sample]
+    headers = {
+        "Content-Type": entry.get("content_type", "application/json"),
+        **entry.get("response_headers", {}),
+    }
+    return Reply((SAMPLES / sample).read_bytes(), entry.get("status", 200), headers)
+
+
+def vendor(
+    case: Case, change: Callable[[Reply], Reply] = lambda reply: reply
+) -> Callable[[Asked], Reply]:
+    """A plain server that has the tokens and log-ins of every vendor, and one recorded answer."""
+    entry = manifest()[case.sample]
+    bld = (entry.get("form") or {}).get("bld")
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/oauth2/tokenP":
+            return recorded("kis/token.json")
+        if asked.path == "/oauth2/token":
+            token = json.loads(recorded("kiwoom/token.json").encoded()) | {
+                "expires_dt": "20991231235959"
+            }
+            return Reply(token)
+        if "GenerateOTP" in asked.path:
+            return recorded("krx_index/otp.txt")
+        if asked.path.endswith((".jsp", "MDCCOMS001.cmd")):
+            return Reply("<html></html>")
+        if asked.path != path_of(entry):
+            return Reply("nothing recorded", 404)
+        if entry.get("api_id") and asked.headers["api-id"] != entry["api_id"]:
+            return Reply("nothing recorded", 404)
+        if bld and asked.fields["bld"] != bld:
+            return Reply({"output": []})
+        if any(asked.fields.get(name) != value for name, value in case.only.items()):
+            return Reply(case.otherwise)
+        return change(recorded(case.sample))
+
+    return answer
+
+
+def environment(sample: str, base_url: str) -> dict[str, str]:
+    """Settings that let one service work, and no other."""
+    folder = sample.split("/")[0].upper()
+    services = (
+        ("KRX_OPEN",)
+        if "open_holidays" in sample
+        else ("KIS_MASTER",)
+        if ".mst" in sample
+        else (folder,)
+    )
+    named = {f"{service}_BASE_URL": base_url for service in services}
+    rates = {f"{service}_REQUESTS_PER_MINUTE": "0" for service in services}
+    keys = ("TOKEN", "APP_KEY", "APP_SECRET", "SECRET_KEY", "KEY")
+    secrets = {f"{service}_{key}": f"secret of {base_url}" for service in services for key in keys}
+    others = {
+        "KIS_TOKEN_INTERVAL_SECONDS": "0",
+        "HTTP_ATTEMPTS": "2",
+        "ACCEPT_SHRUNK_LISTS": "true",
+    }
+    return named | rates | secrets | others
+
+
+def load(
+    database: Database, case: Case, change: Callable[[Reply], Reply] = lambda reply: reply
+) -> Any:
+    with replaying(vendor(case, change)) as replay:
+        return database.loaders(
+            "load",
+            "--source",
+            case.source,
+            *case.asks,
+            "--refresh",
+            **environment(case.sample, replay.base_url),
+        )
+
+
+# --- what has to arrive ------------------------------------------------------------------------------------------------
+
+
+def literal(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def records(case: Case, body: bytes) -> dict[str, list[dict[str, Any]]]:
+    """Endpoint to the records that a sample has for it, numbers as the text of their literal."""
+    parsed = json.loads(body, parse_int=str, parse_float=str)
+    found = {}
+    for name, endpoint in case.tables.items():
+        rows = (
+            parsed[name]
+            if name
+            else {k: v for k, v in parsed.items() if not k.startswith("return_")}
+        )
+        found[endpoint] = rows if isinstance(rows, list) else [rows]
+    return found
+
+
+def raw_rows(database: Database, table: RawTable) -> list[dict[str, Any]]:
+    rows = database.rows(f'select to_jsonb(records) from raw."{table.name}" as records')
+    return [row for (row,) in rows]  # type: ignore[misc]
+
+
+def arrived(table: RawTable, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> bool:
+    columns = {name: field.column for field in table.fields for name in field.vendor_fields}
+
+    def value(row: Mapping[str, Any], name: str) -> Any:
+        if name in columns:
+            return row[columns[name]]
+        return (row["_extra"] or {}).get(name)
+
+    return any(
+        all(value(row, name) == literal(wanted) for name, wanted in record.items()) for row in rows
+    )
+
+
+@pytest.fixture(scope="module")
+def databases(new_database: Callable[..., Database]) -> Callable[[str], Database]:
+    made: dict[str, Database] = {}
+
+    def of(source: str) -> Database:
+        if source not in made:
+            made[source] = new_database()
+        return made[source]
+
+    return of
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_every_field_of_a_sample_arrives(databases: Callable[[str], Database], case: Case) -> None:
+    database = databases(case.source)
+    run = load(database, case)
+    if case.error:
+        assert case.error in run.stderr
+        return
+    print(run.stderr)
+    assert "unknown field" not in run.stderr, run.stderr
+    for endpoint, wanted in records(case, recorded(case.sample).encoded()).items():
+        table = raw_tables()[case.source, endpoint]
+        rows = raw_rows(database, table)
+        for record in wanted:
+            assert arrived(table, record, rows), (endpoint, record)
+    assert "cell failed" not in run.stderr, run.stderr
+    assert run.returncode == 0, run.stderr
