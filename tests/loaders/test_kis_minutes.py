@@ -308,7 +308,6 @@ REAL_BARS = [
 
 BROKEN_BARS: dict[str, tuple[Callable[[list[Row]], list[Row]], str, int]] = {
     # code: what is done to the day, the rule that names it, bars that are published all the same
-    "100010": (gap, "RUNNING_TOTAL_GAP", 0),
     "100020": (falling, "RUNNING_TOTAL_FALLS", 0),
     "100030": (changed(150, stck_hgpr="270000", stck_lwpr="272500"), "PRICE_ORDER", 299),
     "100040": (changed(150, stck_oprc="0"), "VOLUME_WITHOUT_PRICE", 299),
@@ -340,6 +339,7 @@ def built(new_database: Callable[..., Database]) -> Database:
         ),
         "200040": Vendor([row for row in whole_day() for _ in range(2)], page_size=119),
         "005930": Vendor(REAL_BARS, ignores_hour=True),
+        "100010": Vendor(gap(whole_day())),
     }
     for code, (spoil, _rule, _left) in BROKEN_BARS.items():
         loads[code] = Vendor(spoil(whole_day()))
@@ -392,20 +392,34 @@ def test_a_wrong_bar_is_named_and_never_published(built: Database, code: str) ->
     ) == [(0,)]
 
 
+def test_a_day_with_a_gap_is_published_with_a_warning_and_no_guessed_value(
+    built: Database,
+) -> None:
+    bars = built.rows(
+        "select to_char(time at time zone 'Asia/Seoul', 'HH24MI'), volume, trading_value is null"
+        " from marts.ohlcv_minute where stock_code = '100010' order by time"
+    )
+    assert len(bars) == 180
+    assert [label for label, _, has_no_value in bars if has_no_value] == ["1240"]
+    assert built.rows(
+        "select item, rule_id from quality.warned_rows where stock_code = '100010'"
+    ) == [("124000", "RUNNING_TOTAL_GAP")]
+
+
 def test_a_second_look_replaces_the_day_and_keeps_when_a_bar_first_came(built: Database) -> None:
     before = dict(
-        built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '100010'")
+        built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '100020'")
     )
     first = dict(
         built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '200010'")
     )
     assert before == {}
-    for code in ("100010", "200010"):
+    for code in ("100020", "200010"):
         # the running total of the last bar differs, so that the payload is another one
         assert load(built, Vendor(whole_day(301)), code).returncode == 0
     done = built.dbt("build", "--select", "+ohlcv_minute")
     assert done.returncode == 0, done.stdout
-    assert built.rows("select count(*) from marts.ohlcv_minute where stock_code = '100010'") == [
+    assert built.rows("select count(*) from marts.ohlcv_minute where stock_code = '100020'") == [
         (301,)
     ]
     second = dict(
