@@ -109,7 +109,7 @@ def _stop_where_no_use(code: str, message: str) -> None:
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
     """Body of a short answer, or nothing where it cannot be read; data pages are never parsed twice."""
-    if len(body) > 2000 or not body.lstrip().startswith(b"{"):
+    if len(body) > 2000:
         return {}
     try:
         parsed = parse_json(body)

@@ -136,7 +136,7 @@ def _collect_daily(
                 "FID_ORG_ADJ_PRC": raw,
             },
         )
-        came = set(page.answer.column("stck_bsop_date"))
+        came = set(page.answer.days("stck_bsop_date"))
         yield attempt.outcome(
             statuses=_statuses_of_missing(collection, group, came, is_closed=page.is_closed)
         )
@@ -212,7 +212,7 @@ def _labels(answer: Answer, day: date) -> list[str]:
     return [
         label
         for bar_day, label in zip(
-            answer.column("stck_bsop_date"), answer.column("stck_cntg_hour"), strict=True
+            answer.days("stck_bsop_date"), answer.column("stck_cntg_hour"), strict=True
         )
         if bar_day == yyyymmdd(day) and label and len(label) == 6 and label.isdigit()
     ]
@@ -236,9 +236,9 @@ def _opens_the_day(answer: Answer, day: date, label: str) -> bool:
 
     Told apart so: a vendor that repeats its last page at the end, and one that does not go on to the earlier bars.
     """
-    columns = ("stck_bsop_date", "stck_cntg_hour", "acml_tr_pbmn", "cntg_vol", "stck_hgpr")
+    columns = ("stck_cntg_hour", "acml_tr_pbmn", "cntg_vol", "stck_hgpr")
     for bar_day, bar_label, total, volume, high in zip(
-        *(answer.column(name) for name in columns), strict=True
+        answer.days("stck_bsop_date"), *(answer.column(name) for name in columns), strict=True
     ):
         if bar_day == yyyymmdd(day) and bar_label == label:
             try:
@@ -278,7 +278,7 @@ def _ask_investors(
             "FID_ETC_CLS_CODE": settings.investor_etc_class,
         }
         page: Page = ask(attempt, collection, INVESTORS, params, page=number)
-        days = {day for day in page.answer.column("stck_bsop_date") if day}
+        days = {day for day in page.answer.days("stck_bsop_date") if day}
         if page.is_closed or page.answer.error or not days:
             return came, page.is_closed
         if not days - came and number == FIRST_REPEAT:

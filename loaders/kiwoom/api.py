@@ -19,6 +19,7 @@ from loaders.errors import (
     SourceStoppedError,
 )
 from loaders.feeds import Answer, Cadence, Cell, Collected, Feed, Outcome, Service, Status
+from loaders.payload import parse_json
 from loaders.tokens import Token, TokenStore
 
 HOW_TO_GET = "set KIWOOM_APP_KEY and KIWOOM_SECRET_KEY: apply at openapi.kiwoom.com and register this machine's address"
@@ -97,12 +98,12 @@ def _issue(collection: Collection) -> Token:
     except RequestFailedError as error:
         raise SourceStoppedError(f"no token: {error}") from None
     try:
-        answer = response.json()
+        answer = parse_json(response.content)
         expires_at = datetime.strptime(str(answer["expires_dt"]), "%Y%m%d%H%M%S").replace(
             tzinfo=calendar.KST
         )
         return Token(str(answer["token"]), expires_at)
-    except (ValueError, KeyError, TypeError):
+    except (AnswerRejectedError, ValueError, KeyError, TypeError):
         raise SourceStoppedError(
             f"HTTP {response.status_code}: no token for these keys; {HOW_TO_GET}"
         ) from None
@@ -155,8 +156,8 @@ def _is_busy(response: requests.Response) -> bool:
     if len(response.content) > 500 or b"return_code" not in response.content:
         return False
     try:
-        return str(response.json().get("return_code")) == TOO_MANY_REQUESTS
-    except (ValueError, AttributeError):
+        return str(parse_json(response.content).get("return_code")) == TOO_MANY_REQUESTS
+    except (AnswerRejectedError, AttributeError):
         return False
 
 
@@ -294,7 +295,7 @@ def _walk_back(
     days: set[str] = set()
     oldest = "99999999"
     for page in _pages(attempt, collection, api_id, body):
-        on_page = {str(label)[:8] for label in page.column(time_field)}
+        on_page = {label[:8] for label in page.days(time_field)}
         if on_page and min(on_page) > oldest:
             attempt.fail(
                 api_id, page.request, f"kiwoom {api_id}: a later page goes forward in time"

@@ -316,7 +316,7 @@ BROKEN_BARS: dict[str, tuple[Callable[[list[Row]], list[Row]], str, int]] = {
     "100070": (changed(150, cntg_vol="11"), "RUNNING_TOTAL_MISMATCH", 299),
     "100080": (changed(299, stck_cntg_hour="154500"), "OUTSIDE_HOURS", 299),
     "100090": (changed(299, stck_cntg_hour="196100"), "LABEL_UNREADABLE", 299),
-    "100100": (changed(150, cntg_vol="0", acml_tr_pbmn="40925000"), "NO_TRADES", 299),
+    "100100": (changed(150, cntg_vol="0", acml_tr_pbmn="407250000"), "NO_TRADES", 299),
     "100110": (lambda rows: [*rows, rows[150] | {"cntg_vol": "12"}], "CONFLICTING_DUPLICATE", 0),
     "100120": (
         lambda rows: [bar("153000", (1, 1, 1, 1), 1, 1, day="20260928"), *rows],
@@ -342,7 +342,8 @@ def built(new_database: Callable[..., Database]) -> Database:
         "100010": Vendor(gap(whole_day())),
     }
     for code, (spoil, _rule, _left) in BROKEN_BARS.items():
-        loads[code] = Vendor(spoil(whole_day()))
+        # in one page, so that the wrong bar comes wherever it stands
+        loads[code] = Vendor(spoil(whole_day()), page_size=400)
     for code, vendor in loads.items():
         run = load(database, vendor, code)
         assert run.returncode == 0, (code, run.stderr)
