@@ -121,7 +121,7 @@ class Answer:
 
         Single rows of another day are no reason: they are rejected one by one later on.
         """
-        days = {str(value).translate(_SEPARATORS) for value in self.column(column)}
+        days = set(self.days(column))
         if days and f"{day:%Y%m%d}" not in days and not self.error:
             self.error = (
                 f"{self.endpoint}: asked for {day}, the answer is of {min(days)!r}; it is kept out"
@@ -130,6 +130,10 @@ class Answer:
     def column(self, name: str) -> list[Any]:
         """One column of the records as Python values; empty when there are no records."""
         return [] if self.table is None else self.table[name].to_pylist()
+
+    def days(self, name: str) -> list[str]:
+        """A column of days as YYYYMMDD, with whatever separators they came; empty text where there is none."""
+        return [str(value or "").translate(_SEPARATORS) for value in self.column(name)]
 
 
 @dataclass

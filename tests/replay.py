@@ -12,20 +12,37 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Asked:
-    """A request: its path, the fields of its query or JSON body, and its headers with names in lower case."""
+    """A request as it came.
+
+    Attributes:
+        path: without query.
+        fields: of its query and of its form or JSON body together.
+        headers: with names in lower case.
+        target: path and query as sent.
+    """
 
     path: str
     fields: Mapping[str, str]
     headers: Mapping[str, str]
+    target: str
 
 
 @dataclass(frozen=True)
-class Said:
-    """An answer: bytes as they are, or anything that JSON can tell."""
+class Reply:
+    """An answer: bytes and text as they are, anything else as JSON."""
 
     body: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def encoded(self) -> bytes:
+        """The body as it is sent."""
+        if isinstance(self.body, bytes):
+            return self.body
+        text = (
+            self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
+        )
+        return text.encode()
 
 
 @dataclass
@@ -36,28 +53,33 @@ class Replay:
     asked: list[Asked] = field(default_factory=list)
 
 
+def _body_fields(body: bytes, content_type: str) -> dict[str, str]:
+    if "x-www-form-urlencoded" in content_type:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True))
+    return json.loads(body) if body else {}
+
+
 @contextmanager
-def replaying(answer: Callable[[Asked], Said]) -> Iterator[Replay]:
+def replaying(answer: Callable[[Asked], Reply]) -> Iterator[Replay]:
     """Serve answers on a free port of loopback."""
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
-            length = int(self.headers.get("content-length") or 0)
-            posted = json.loads(self.rfile.read(length)) if length else {}
             url = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(url.path, dict(parse_qsl(url.query)) | posted, headers)
+            body = self.rfile.read(int(headers.get("content-length", "0")))
+            fields = dict(parse_qsl(url.query, keep_blank_values=True))
+            fields |= _body_fields(body, headers.get("content-type", ""))
+            asked = Asked(url.path, fields, headers, self.path)
             replay.asked.append(asked)
-            said = answer(asked)
-            body = said.body
-            if not isinstance(body, bytes):
-                body = json.dumps(body, ensure_ascii=False).encode()
-            self.send_response(said.status)
-            for name, value in said.headers.items():
+            reply = answer(asked)
+            sent = reply.encoded()
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(sent)
 
         do_GET = do_POST = _answer  # noqa: N815 - the names that http.server looks for
 

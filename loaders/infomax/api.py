@@ -13,6 +13,7 @@ from loaders.collect import Attempt, Collection, Question
 from loaders.config import SourceSettings
 from loaders.errors import AnswerRejectedError, SourceStoppedError
 from loaders.feeds import Answer
+from loaders.payload import parse_json
 
 NO_MASTER = "no list of stocks yet; collect it first: make load SOURCE=infomax DATASET=stocks"
 
@@ -62,8 +63,8 @@ def is_busy(response: requests.Response) -> bool:
     if len(response.content) > 500 or b'"success"' not in response.content:
         return False
     try:
-        message = _message(response.json())
-    except (ValueError, AttributeError):
+        message = _message(parse_json(response.content))
+    except (AnswerRejectedError, AttributeError):
         return False
     return "access_limit" in message or "timeout" in message
 
@@ -119,11 +120,29 @@ def fail_if_not_asked(answer: Answer, column: str, asked: str) -> None:
 
     Its rows would find no cell and vanish without a word; a code that lost its zeros is the likely case.
     """
-    others = sorted({value for value in answer.column(column) if value not in (None, asked)})
+    values = answer.days(column) if column == "date" else answer.column(column)
+    others = sorted({value for value in values if value not in (None, "", asked)})
     if others and not answer.error:
         answer.error = (
             f"{answer.endpoint}: asked for {column} {asked}, the answer holds {', '.join(others[:3])};"
             " it is kept out (leading zeros lost, or the vendor answers for something else)"
+        )
+
+
+def fail_if_lacking(answer: Answer, column: str, asked: str) -> None:
+    """Make an answer an error that tells nothing of what was asked for.
+
+    Where it tells of others besides (the vendor takes lists of codes), they keep their own codes and are named in the log.
+    """
+    told = {value for value in answer.column(column) if value is not None}
+    if asked not in told:
+        fail_if_not_asked(answer, column, asked)
+    elif len(told) > 1 and not answer.error:
+        log.warning(
+            "the answer tells of more than was asked for",
+            endpoint=answer.endpoint,
+            asked=asked,
+            others=", ".join(sorted(told - {asked})[:3]),
         )
 
 

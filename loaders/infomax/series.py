@@ -56,7 +56,7 @@ def next_morning(day: date) -> datetime:
 def _fail_if_outside(answer: Answer) -> None:
     """Make an answer an error that holds days which were not asked for, or no days: its rows would find no cell."""
     first, last = answer.request["startDate"], answer.request["endDate"]
-    strangers = [day for day in answer.column("date") if not (day and first <= day <= last)]
+    strangers = [day for day in answer.days("date") if not first <= day <= last]
     if strangers and not answer.error:
         answer.error = (
             f"{answer.endpoint} {answer.request['code']}: asked for {first} to {last}, the answer holds {strangers[0]!r};"
@@ -90,9 +90,9 @@ def _collect(
             endDate=api.yyyymmdd(group[-1].day),
         )
         api.fail_if_cut(collection, answer)
-        api.fail_if_not_asked(answer, "code", code)
+        api.fail_if_lacking(answer, "code", code)
         _fail_if_outside(answer)
-        came = set(answer.column("date"))
+        came = set(answer.days("date"))
         statuses = {
             cell: Status.NOT_PUBLISHED
             if published(calendar.next_session(cell.day)) > collection.now

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
+import structlog
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -34,6 +35,8 @@ HOW_TO_GET = (
     " (KIS Developers); paper-trading keys do not serve every request"
 )
 MORE_PAGES = ("M", "F")
+
+log = structlog.get_logger()
 
 
 class KisSettings(SourceSettings):
@@ -106,7 +109,7 @@ def _stop_where_no_use(code: str, message: str) -> None:
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
     """Body of a short answer, or nothing where it cannot be read; data pages are never parsed twice."""
-    if len(body) > 2000 or not body.lstrip().startswith(b"{"):
+    if len(body) > 2000:
         return {}
     try:
         parsed = parse_json(body)
@@ -350,6 +353,23 @@ def _read(request: Request, parsed: Any) -> Records:
     return records
 
 
+FIRST_REPEAT = 2
+"""Number of the page that shows whether a vendor knows any other page than the first."""
+
+
+def warn_repeated(endpoint: str, asked: Mapping[str, str]) -> None:
+    """Say that the second page is the first one again: paging is not heard, and the one page is what there is.
+
+    It is good data and is kept; what may lie beyond it is for the checks of completeness to name.
+    """
+    log.warning(
+        "the second page is the first one again; it is taken as all there is",
+        source="kis",
+        endpoint=endpoint,
+        asked=dict(asked),
+    )
+
+
 def pages(
     attempt: Attempt,
     collection: Collection,
@@ -361,8 +381,8 @@ def pages(
 ) -> Iterator[Page]:
     """Pages of one request, as far as the reader goes on and the vendor has more.
 
-    A page that comes twice, or a list that is not at its end after `most` pages, fails the attempt: what is missing
-    cannot be told.
+    A page that comes again after others, or a list that is not at its end after `most` pages, fails the attempt: what is
+    missing cannot be told. Where the very second page is the first one again, the vendor has no other: see `warn_repeated`.
     """
     seen: set[str | None] = set()
     asked = dict(params)
@@ -373,6 +393,9 @@ def pages(
         if page.answer.error:
             return
         if page.answer.payload_sha256 in seen and page.answer.row_count:
+            if number == FIRST_REPEAT:
+                warn_repeated(request.endpoint, asked)
+                return
             attempt.fail(
                 request.endpoint,
                 asked,

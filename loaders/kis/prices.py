@@ -7,7 +7,14 @@ from itertools import groupby
 from loaders import calendar
 from loaders.collect import Attempt, Collection
 from loaders.feeds import Answer, Cell, Outcome, Status
-from loaders.kis.client import Page, Request, ask, settings_of
+from loaders.kis.client import (
+    FIRST_REPEAT,
+    Page,
+    Request,
+    ask,
+    settings_of,
+    warn_repeated,
+)
 
 QUOTATIONS = "domestic-stock/v1/quotations"
 DAILY = Request(
@@ -137,7 +144,7 @@ def _collect_daily(
                 "FID_ORG_ADJ_PRC": raw,
             },
         )
-        came = set(page.answer.column("stck_bsop_date"))
+        came = set(page.answer.days("stck_bsop_date"))
         yield attempt.outcome(
             statuses=_statuses_of_missing(collection, group, came, is_closed=page.is_closed)
         )
@@ -187,6 +194,7 @@ def _ask_minutes(attempt: Attempt, collection: Collection, cell: Cell) -> tuple[
     division = settings_of(collection).market_division
     hour = _last_hour(cell.day, division)
     earliest: str | None = None
+    newest_page: str | None = None
     for number in range(1, MOST_MINUTE_PAGES + 1):
         params = {
             "FID_COND_MRKT_DIV_CODE": division,
@@ -202,13 +210,16 @@ def _ask_minutes(attempt: Attempt, collection: Collection, cell: Cell) -> tuple[
         labels = _labels(page.answer, cell.day)
         first = min(labels, default=None)
         if first is None or (earliest is not None and first >= earliest):
-            if first is not None and not _opens_the_day(page.answer, cell.day, first):
+            if number == FIRST_REPEAT and page.answer.payload_sha256 == newest_page:
+                warn_repeated(MINUTES.endpoint, params)
+            elif first is not None and not _opens_the_day(page.answer, cell.day, first):
                 message = (
                     f"the page before {hour} is one that came before; earlier bars are missing"
                 )
                 attempt.fail(MINUTES.endpoint, params, message)
             break
         earliest = first
+        newest_page = newest_page or page.answer.payload_sha256
         # bars of the day before follow where the day is at its end
         has_other_days = len(labels) < page.answer.row_count
         if has_other_days or first[:4] <= FIRST_HOURS.get(division, "0000"):
@@ -224,7 +235,7 @@ def _labels(answer: Answer, day: date) -> list[str]:
     return [
         label
         for bar_day, label in zip(
-            answer.column("stck_bsop_date"), answer.column("stck_cntg_hour"), strict=True
+            answer.days("stck_bsop_date"), answer.column("stck_cntg_hour"), strict=True
         )
         if bar_day == yyyymmdd(day) and label and len(label) == 6 and label.isdigit()
     ]
@@ -248,9 +259,9 @@ def _opens_the_day(answer: Answer, day: date, label: str) -> bool:
 
     Told apart so: a vendor that repeats its last page at the end, and one that does not go on to the earlier bars.
     """
-    columns = ("stck_bsop_date", "stck_cntg_hour", "acml_tr_pbmn", "cntg_vol", "stck_hgpr")
+    columns = ("stck_cntg_hour", "acml_tr_pbmn", "cntg_vol", "stck_hgpr")
     for bar_day, bar_label, total, volume, high in zip(
-        *(answer.column(name) for name in columns), strict=True
+        answer.days("stck_bsop_date"), *(answer.column(name) for name in columns), strict=True
     ):
         if bar_day == yyyymmdd(day) and bar_label == label:
             try:
@@ -290,9 +301,12 @@ def _ask_investors(
             "FID_ETC_CLS_CODE": settings.investor_etc_class,
         }
         page: Page = ask(attempt, collection, INVESTORS, params, page=number)
-        days = {day for day in page.answer.column("stck_bsop_date") if day}
+        days = {day for day in page.answer.days("stck_bsop_date") if day}
         if page.is_closed or page.answer.error or not days:
             return came, page.is_closed
+        if not days - came and number == FIRST_REPEAT:
+            warn_repeated(INVESTORS.endpoint, params)
+            return came, True  # the days before the page are not settled: they are asked for again
         if not days - came:
             attempt.fail(
                 INVESTORS.endpoint, params, f"the page up to {end} is one that came before"

@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 import requests
+import structlog
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -18,6 +19,7 @@ from loaders.errors import (
     SourceStoppedError,
 )
 from loaders.feeds import Answer, Cadence, Cell, Collected, Feed, Outcome, Service, Status
+from loaders.payload import parse_json
 from loaders.tokens import Token, TokenStore
 
 HOW_TO_GET = "set KIWOOM_APP_KEY and KIWOOM_SECRET_KEY: apply at openapi.kiwoom.com and register this machine's address"
@@ -53,6 +55,8 @@ OK, TOKEN_REFUSED, TOO_MANY_REQUESTS = "0", "3", "5"
 """`return_code` of an answer."""
 
 TOKEN_INTERVAL_SECONDS = 1.0
+
+log = structlog.get_logger()
 
 
 class KiwoomSettings(SourceSettings):
@@ -94,12 +98,12 @@ def _issue(collection: Collection) -> Token:
     except RequestFailedError as error:
         raise SourceStoppedError(f"no token: {error}") from None
     try:
-        answer = response.json()
+        answer = parse_json(response.content)
         expires_at = datetime.strptime(str(answer["expires_dt"]), "%Y%m%d%H%M%S").replace(
             tzinfo=calendar.KST
         )
         return Token(str(answer["token"]), expires_at)
-    except (ValueError, KeyError, TypeError):
+    except (AnswerRejectedError, ValueError, KeyError, TypeError):
         raise SourceStoppedError(
             f"HTTP {response.status_code}: no token for these keys; {HOW_TO_GET}"
         ) from None
@@ -152,8 +156,8 @@ def _is_busy(response: requests.Response) -> bool:
     if len(response.content) > 500 or b"return_code" not in response.content:
         return False
     try:
-        return str(response.json().get("return_code")) == TOO_MANY_REQUESTS
-    except (ValueError, AttributeError):
+        return str(parse_json(response.content).get("return_code")) == TOO_MANY_REQUESTS
+    except (AnswerRejectedError, AttributeError):
         return False
 
 
@@ -224,16 +228,25 @@ def _pages(
 ) -> Iterator[Answer]:
     """Pages of an answer, until the vendor has no more or the caller has enough.
 
-    A page that comes twice, one that names no successor although it promises one, and a walk without an end are errors.
+    A page that comes again after others, one that names no successor although it promises one, and a walk without an end
+    are errors. Where the very second page is the first one again, the vendor has no other: it is kept, with a warning.
     """
     next_key: str | None = None
     seen_keys: set[str] = set()
     seen_pages: set[str | None] = set()
-    for _ in range(MAX_PAGES):
+    for number in range(MAX_PAGES):
         answer = _ask(attempt, collection, api_id, body, next_key)
         if answer.error:
             return
         if answer.row_count and answer.payload_sha256 in seen_pages:
+            if number == 1:
+                log.warning(
+                    "the second page is the first one again; it is taken as all there is",
+                    source="kiwoom",
+                    endpoint=api_id,
+                    asked=dict(body),
+                )
+                return
             attempt.fail(api_id, answer.request, f"kiwoom {api_id}: the same page came twice")
             return
         seen_pages.add(answer.payload_sha256)
@@ -282,7 +295,7 @@ def _walk_back(
     days: set[str] = set()
     oldest = "99999999"
     for page in _pages(attempt, collection, api_id, body):
-        on_page = {str(label)[:8] for label in page.column(time_field)}
+        on_page = {label[:8] for label in page.days(time_field)}
         if on_page and min(on_page) > oldest:
             attempt.fail(
                 api_id, page.request, f"kiwoom {api_id}: a later page goes forward in time"
@@ -290,7 +303,8 @@ def _walk_back(
             break
         days |= on_page
         oldest = min(on_page, default=oldest)
-        if oldest < wanted:
+        # a day has one row of a daily list, and many minutes that may go on on the next page
+        if oldest < wanted or (oldest == wanted and time_field == "dt"):
             break
     return days
 
@@ -298,9 +312,16 @@ def _walk_back(
 def _outcome_by_day(
     attempt: Attempt, collection: Collection, group: Sequence[Cell], came: set[str]
 ) -> Outcome:
-    """A day that the answers lack is EMPTY, or not yet published when it is today."""
+    """A day that the answers lack is EMPTY, or not yet published when it is today.
+
+    Days before the oldest that came are asked for again where the vendor only repeated itself.
+    """
+    payloads = [answer.payload_sha256 for answer in attempt.answers if answer.row_count]
+    oldest = min(came, default="") if len(set(payloads)) < len(payloads) else ""
     statuses = {
-        cell: Status.NOT_PUBLISHED if cell.day == collection.now.date() else Status.EMPTY
+        cell: Status.NOT_PUBLISHED
+        if cell.day == collection.now.date() or _yyyymmdd(cell.day) < oldest
+        else Status.EMPTY
         for cell in group
         if _yyyymmdd(cell.day) not in came
     }

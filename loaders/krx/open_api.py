@@ -53,7 +53,7 @@ def _markets(_collection: Collection, day: date) -> list[str]:
 def _fail_if_other_day(answer: Answer) -> None:
     """Make an answer an error that tells of another day: its rows would find no cell."""
     asked = answer.request["basDd"]
-    others = {day for day in answer.column("bas_dd") if day != asked}
+    others = {day for day in answer.days("bas_dd") if day != asked}
     if others and not answer.error:
         answer.error = f"{answer.endpoint}: asked for {asked}, the answer holds {others.pop()!r}; it is kept out"
 

@@ -1,7 +1,8 @@
 """The exchange's data portal: what its screens tell, as feeds. `portal_site` asks, `portal_screens` lists the screens."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, time, timedelta
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import parse_qsl
@@ -66,11 +67,11 @@ def _not_there(
 
 
 def _trade_days(answer: Answer) -> set[date]:
-    return {
-        date.fromisoformat(text.replace("/", "-"))
-        for text in answer.column("trd_dd")
-        if isinstance(text, str) and len(text) == 10
-    }
+    days = set()
+    for text in answer.days("trd_dd"):
+        with suppress(ValueError):  # no day: the rules downstream name the row
+            days.add(datetime.strptime(text, "%Y%m%d").date())
+    return days
 
 
 def _tells_nothing(answer: Answer, column: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.loaders.replay import Asked, Replay, Reply, replaying
+from tests.replay import Asked, Replay, Reply, replaying
 
 DAY = "2026-09-29"
 TOKEN = {
@@ -77,7 +77,7 @@ class Vendor:
             expired = {"rt_cd": "1", "msg_cd": "EGW00123", "msg1": "기간이 만료된 token 입니다."}
             return Reply(expired, status=500)
         self.pages += 1
-        hour = "235959" if self.ignores_hour else asked.params["FID_INPUT_HOUR_1"]
+        hour = "235959" if self.ignores_hour else asked.fields["FID_INPUT_HOUR_1"]
         rows = [row for row in reversed(self.rows) if row["stck_cntg_hour"] <= hour]
         page = rows[: self.page_size]
         return self.spoil(self.pages, page) or Reply(envelope(page))
@@ -144,7 +144,7 @@ def test_all_pages_come_with_the_vendors_headers(database: Database) -> None:
         "custtype": "P",
     }
     assert asked.headers["authorization"] == "Bearer token-1"
-    assert asked.params["FID_INPUT_HOUR_1"] == "200000"
+    assert asked.fields["FID_INPUT_HOUR_1"] == "200000"
     kept = database.rows("select fetches::text from raw.fetches as fetches")
     assert not any("secret-value" in str(row) or "token-1" in str(row) for row in kept)
     assert "secret-value" not in run.stderr
@@ -238,11 +238,27 @@ def test_a_page_that_cannot_be_read_fails_the_cell(
     assert words in error
 
 
-def test_a_page_that_comes_again_before_the_morning_fails_the_cell(database: Database) -> None:
-    stuck = Vendor(whole_day(), ignores_hour=True)
+def test_a_page_that_comes_again_in_mid_paging_fails_the_cell(database: Database) -> None:
+    second: list[Row] = []
+
+    def stuck_at_the_second(number: int, rows: list[Row]) -> Reply | None:
+        if number == 2:
+            second.extend(rows)
+        return Reply(envelope(second)) if number > 2 else None
+
+    stuck = Vendor(whole_day(), spoil=stuck_at_the_second)
     load(database, stuck, "000013")
     ended, error = status(database, "000013")
     assert (ended, error is not None and "came before" in error) == ("PARTIAL", True)
+    assert stuck.pages == 3
+
+
+def test_a_vendor_that_knows_one_page_only_is_believed_with_a_warning(database: Database) -> None:
+    stuck = Vendor(whole_day(), ignores_hour=True)
+    run = load(database, stuck, "000023")
+    assert status(database, "000023") == ("SUCCESS", None)
+    assert "the second page is the first one again" in run.stderr
+    assert len(raw_labels(database, "000023")) == 120
     assert stuck.pages == 2
 
 
@@ -334,7 +350,8 @@ def built(new_database: Callable[..., Database]) -> Database:
         "100010": Vendor(gap(whole_day())),
     }
     for code, (spoil, _rule, _left) in BROKEN_BARS.items():
-        loads[code] = Vendor(spoil(whole_day()))
+        # in one page, so that the wrong bar comes wherever it stands
+        loads[code] = Vendor(spoil(whole_day()), page_size=400)
     for code, vendor in loads.items():
         run = load(database, vendor, code)
         assert run.returncode == 0, (code, run.stderr)
@@ -396,9 +413,23 @@ def test_a_wrong_bar_is_named_and_never_published(built: Database, code: str) ->
     ) == [(0,)]
 
 
+def test_a_day_with_a_gap_is_published_with_a_warning_and_no_guessed_value(
+    built: Database,
+) -> None:
+    bars = built.rows(
+        "select to_char(time at time zone 'Asia/Seoul', 'HH24MI'), volume, trading_value is null"
+        " from marts.ohlcv_minute where stock_code = '100010' order by time"
+    )
+    assert len(bars) == 180
+    assert [label for label, _, has_no_value in bars if has_no_value] == ["1240"]
+    assert built.rows(
+        "select item, rule_id from quality.warned_rows where stock_code = '100010'"
+    ) == [("124000", "RUNNING_TOTAL_GAP")]
+
+
 def test_a_second_look_replaces_the_day_and_keeps_when_a_bar_first_came(built: Database) -> None:
     before = dict(
-        built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '100010'")
+        built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '100020'")
     )
     first = dict(
         built.rows("select time, created_at from marts.ohlcv_minute where stock_code = '200010'")
@@ -409,7 +440,7 @@ def test_a_second_look_replaces_the_day_and_keeps_when_a_bar_first_came(built: D
         assert load(built, Vendor(whole_day(301)), code).returncode == 0
     done = built.dbt("build", "--select", "+ohlcv_minute")
     assert done.returncode == 0, done.stdout
-    assert built.rows("select count(*) from marts.ohlcv_minute where stock_code = '100010'") == [
+    assert built.rows("select count(*) from marts.ohlcv_minute where stock_code = '100020'") == [
         (301,)
     ]
     second = dict(

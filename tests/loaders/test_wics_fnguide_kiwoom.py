@@ -9,7 +9,7 @@ import requests
 from sandbox.simulator.market import market
 from sandbox.simulator.server import SEED, Simulator
 from tests.conftest import Database
-from tests.replay import Asked, Said, replaying
+from tests.replay import Asked, Reply, replaying
 
 DAY = ("--from", "2026-10-06", "--to", "2026-10-06")
 WICS = ("load", "--source", "wics", *DAY)
@@ -337,18 +337,19 @@ ROW = {
     "cur_prc": "-70100", "trde_qty": "9263135", "trde_prica": "648525",
     "open_pric": "69800", "high_pric": "+70500", "low_pric": "69600",
 }  # fmt: skip
-TOKEN = Said(
+TOKEN = Reply(
     {"expires_dt": "20991231235959", "token_type": "bearer", "token": "t", "return_code": 0}
 )
 
 
-def page(day: str, headers: dict[str, str]) -> Said:
-    return Said(
-        {"stk_dt_pole_chart_qry": [ROW | {"dt": day}], "return_code": 0, "return_msg": ""}, headers
+def page(day: str, headers: dict[str, str]) -> Reply:
+    return Reply(
+        {"stk_dt_pole_chart_qry": [ROW | {"dt": day}], "return_code": 0, "return_msg": ""},
+        headers=headers,
     )
 
 
-def ever_older(asked: Asked) -> Said:
+def ever_older(asked: Asked) -> Reply:
     number = int(asked.headers.get("next-key") or 0)
     day = date(2026, 10, 6) - timedelta(days=number)
     return page(day.strftime("%Y%m%d"), {"cont-yn": "Y", "next-key": str(number + 1)})
@@ -392,7 +393,7 @@ def ever_older(asked: Asked) -> Said:
 )
 def test_pages_end_or_are_an_error(
     new_database: Callable[..., Database],
-    pages: Callable[[Asked], Said],
+    pages: Callable[[Asked], Reply],
     first_day: str,
     words: str,
     requests_made: int,
@@ -420,7 +421,7 @@ def test_a_token_that_is_refused_again_stops_the_source(
     new_database: Callable[..., Database],
 ) -> None:
     real = new_database()
-    refused = Said(
+    refused = Reply(
         {"return_code": 3, "return_msg": "인증에 실패했습니다[8005:Token이 유효하지 않습니다]"}
     )
     with replaying(lambda asked: TOKEN if "token" in asked.path else refused) as vendor:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.replay import Asked, Replay, Said, replaying
+from tests.replay import Asked, Replay, Reply, replaying
 
 DAY, PRICE_DAY = "20210326", "20210122"
 NUMBERS = {"ALL_MKT_VAL", "MKT_VAL", "WGT", "S_WGT", "CAL_WGT", "SEQ", "TOP60", "APT_SHR_CNT"}
@@ -45,20 +45,20 @@ class March2021:
             for row in rows
         }
 
-    def wics(self, asked: Asked) -> Said:
+    def wics(self, asked: Asked) -> Reply:
         """The site's answer: first-level lists on the recorded day, nothing else."""
         rows = self.components.get(asked.fields["sec_cd"], []) if asked.fields["dt"] == DAY else []
-        return Said({"info": {"TRD_DT": "/Date(1616684400000)/", "CNT": len(rows)}, "list": rows})
+        return Reply({"info": {"TRD_DT": "/Date(1616684400000)/", "CNT": len(rows)}, "list": rows})
 
-    def krx(self, asked: Asked) -> Said:
+    def krx(self, asked: Asked) -> Reply:
         """The exchange's answer: prices of KOSPI in January, base information of both markets in March."""
         api, day = asked.path.rsplit("/", 1)[1], asked.fields["basDd"]
         if api == "stk_bydd_trd" and day == PRICE_DAY:
-            return Said({"OutBlock_1": self.prices})
+            return Reply({"OutBlock_1": self.prices})
         market = {"stk_isu_base_info": "KOSPI", "ksq_isu_base_info": "KOSDAQ"}.get(api)
         if day != DAY or market is None:
-            return Said({"OutBlock_1": []})
-        return Said(
+            return Reply({"OutBlock_1": []})
+        return Reply(
             {
                 "OutBlock_1": [
                     {
@@ -81,7 +81,7 @@ class March2021:
             }
         )
 
-    def answer(self, asked: Asked) -> Said:
+    def answer(self, asked: Asked) -> Reply:
         return self.wics(asked) if "GetIndexComponets" in asked.path else self.krx(asked)
 
 

@@ -11,6 +11,7 @@
 {% set relations = {
     'stg_infomax__etf_port': 'infomax',
     'stg_krx__portal_etf_portfolios': 'krx',
+    'stg_kis__component_stock_price': 'kis',
 } %}
 
 with

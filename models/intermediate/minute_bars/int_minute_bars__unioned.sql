@@ -279,7 +279,13 @@ named as (
             ','
         ) as broken_rules,
         -- where off-hours trades lie between two totals the value of the bar cannot be told; it is never guessed
-        case when unexplained_value = 0 then own_value end as known_value
+        case when unexplained_value = 0 then own_value end as known_value,
+        -- published without its value: the running total holds trades of no bar, or bars before it are missing
+        case
+            when unexplained_value > 0 and has_gap and not is_after_a_break then 'RUNNING_TOTAL_GAP'
+            when unexplained_value > 0 then 'VALUE_NOT_TOLD'
+            else ''
+        end as warned_rules
     from judged
 ),
 
@@ -299,12 +305,7 @@ single_rows as (
         volume,
         known_value as trading_value,
         broken_rules,
-        -- published without its value: the running total holds trades of no bar, or earlier bars are missing
-        case
-            when unexplained_value > 0 and has_gap and not is_after_a_break then 'RUNNING_TOTAL_GAP'
-            when unexplained_value > 0 then 'VALUE_NOT_TOLD'
-            else ''
-        end as warned_rules,
+        warned_rules,
         fetch_id,
         row_number,
         first_fetched_at,
@@ -330,7 +331,7 @@ merged_rows as (
         sum(volume) as volume,
         case when count(*) = count(known_value) then sum(known_value) end as trading_value,
         '' as broken_rules,
-        case when max(unexplained_value) > 0 then 'VALUE_NOT_TOLD' else '' end as warned_rules,
+        max(warned_rules) as warned_rules,
         (array_agg(fetch_id order by minute_label))[1] as fetch_id,
         (array_agg(row_number order by minute_label))[1] as row_number,
         min(first_fetched_at) as first_fetched_at,
