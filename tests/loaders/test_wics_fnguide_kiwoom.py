@@ -360,7 +360,7 @@ def ever_older(asked: Asked) -> Reply:
     [
         # each page is one day older: a walk over two thousand of them has no end
         (ever_older, "2020-01-02", "no end after 200 pages", 200),
-        (ever_older, "2026-10-06", "", 2),
+        (ever_older, "2026-10-06", "", 1),
         (
             lambda asked: page(
                 "20261006", {"cont-yn": "Y", "next-key": f"{asked.headers['next-key']}1"}
