@@ -39,7 +39,9 @@ class Reply:
         """The body as it is sent."""
         if isinstance(self.body, bytes):
             return self.body
-        text = self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
+        text = (
+            self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
+        )
         return text.encode()
 
 

@@ -115,9 +115,7 @@ def collect_holidays(collection: Collection, cells: Sequence[Cell]) -> Iterator[
         start = cell.day.replace(day=1)
         params = {"BASS_DT": yyyymmdd(start), "CTX_AREA_NK": "", "CTX_AREA_FK": ""}
         for page in pages(attempt, collection, HOLIDAYS, params, most=MOST_PAGES):
-            if max(page.answer.days("bass_dt"), default="") >= yyyymmdd(
-                cell.day + HOLIDAYS_AHEAD
-            ):
+            if max(page.answer.days("bass_dt"), default="") >= yyyymmdd(cell.day + HOLIDAYS_AHEAD):
                 break
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 

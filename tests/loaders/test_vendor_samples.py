@@ -696,7 +696,8 @@ MARTS: dict[str, list[tuple[str, list[tuple[Any, ...]]]]] = {
             ],
         ),
         (
-            "select owned_shares, round(ownership_ratio, 2)::text, round(limit_ratio, 2)::text from marts.foreign_ownership_daily",
+            "select owned_shares, round(ownership_ratio, 2)::text, round(limit_ratio, 2)::text"
+            " from marts.foreign_ownership_daily",
             [(3314891659, "55.53", "100.00")],
         ),
         (
@@ -734,7 +735,8 @@ MARTS: dict[str, list[tuple[str, list[tuple[Any, ...]]]]] = {
             ],
         ),
         (
-            "select component_code, round(weight, 4)::text, round(shares, 2)::text, valuation_krw::bigint from marts.etf_portfolios order by 1",
+            "select component_code, round(weight, 4)::text, round(shares, 2)::text, valuation_krw::bigint"
+            " from marts.etf_portfolios order by 1",
             [
                 ("000660", "8.6900", "854.00", 160039600),
                 ("005380", "2.7500", "213.00", 50694000),
@@ -785,7 +787,8 @@ MARTS: dict[str, list[tuple[str, list[tuple[Any, ...]]]]] = {
             [("2663.34", 434186972, 13753057379762, 2094859102056597)],
         ),
         (
-            "select component_code, round(weight, 4)::text, round(shares, 2)::text, valuation_krw::bigint from marts.etf_portfolios"
+            "select component_code, round(weight, 4)::text, round(shares, 2)::text, valuation_krw::bigint"
+            " from marts.etf_portfolios"
             " where etf_code = '152100' and component_code in ('005930', '000660') order by 1",
             [
                 ("000660", "6.2800", "968.00", 136488000),
