@@ -85,10 +85,10 @@ class _Answers:
     def _security(self, params: Record) -> Security | None:
         return self._market.security(str(params.get("FID_INPUT_ISCD", "")))
 
-    def _snapshot(self, security: Security) -> Record:
-        """What stands in output1: the security as of now."""
+    def _snapshot(self, security: Security, *without: str) -> Record:
+        """What stands in output1: the security as of now; each kind of request leaves out other fields."""
         bar = security.bars[max(day for day in security.bars if day <= self._today)]
-        return _texts(
+        fields = _texts(
             {
                 "prdy_vrss": bar.change,
                 "prdy_vrss_sign": _sign(bar.change),
@@ -102,6 +102,7 @@ class _Answers:
                 "lstn_stcn": bar.shares,
             }
         )
+        return {name: value for name, value in fields.items() if name not in without}
 
     # --- prices ---
 
@@ -157,7 +158,8 @@ class _Answers:
             if rows and len(rows) < MINUTE_ROWS and day > self._market.sessions[0]:
                 before = calendar.previous_session(day)
                 rows += self._minute_rows(security, before, "J")[:5]
-        return {"output1": self._snapshot(security), "output2": rows[:MINUTE_ROWS], **OK}, {}
+        header = self._snapshot(security, "stck_shrn_iscd", "lstn_stcn")
+        return {"output1": header, "output2": rows[:MINUTE_ROWS], **OK}, {}
 
     def _minute_rows(self, security: Security, day: date, venue: str) -> list[Record]:
         if venue == "NX":
@@ -201,7 +203,10 @@ class _Answers:
         days = sorted((day for day in stock.flows if day <= end), reverse=True)
         rows = [self._flow_row(stock, day) for day in days[:INVESTOR_ROWS]]
         headers = MORE if len(days) > INVESTOR_ROWS else LAST
-        return {"output1": self._snapshot(stock), "output2": rows, **OK}, headers
+        header = self._snapshot(
+            stock, "stck_shrn_iscd", "lstn_stcn", "hts_kor_isnm", "acml_tr_pbmn", "stck_prdy_clpr"
+        )
+        return {"output1": header, "output2": rows, **OK}, headers
 
     @staticmethod
     def _flow_row(stock: Stock, day: date) -> Record:
@@ -296,7 +301,11 @@ class _Answers:
             "etf_cu_unit_scrt_cnt": fund.creation_unit,
             "etf_cnfg_issu_cnt": len(rows),
         }
-        return {"output1": self._snapshot(fund) | _texts(head), "output2": rows, **OK}, {}
+        header = self._snapshot(
+            fund,
+            "stck_shrn_iscd", "lstn_stcn", "hts_kor_isnm", "acml_vol", "acml_tr_pbmn", "stck_prdy_clpr",
+        )  # fmt: skip
+        return {"output1": header | _texts(head), "output2": rows, **OK}, {}
 
     def stock_info(self, params: Record) -> Answer:
         """Some of the facts of one stock as of now."""
@@ -356,7 +365,8 @@ def _halt(action: CorporateAction) -> Record:
 
 def _split(action: CorporateAction) -> Record:
     pars = {"inter_bf_face_amt": action.par_before, "inter_af_face_amt": action.par_after}
-    return _named(action) | _halt(action) | pars
+    named = {name: value for name, value in _named(action).items() if name != "stk_kind"}
+    return named | _halt(action) | pars
 
 
 def _issue(action: CorporateAction) -> Record:

@@ -286,7 +286,9 @@ def router(stage: Stage) -> APIRouter:
         start = int(request.headers.get("next-key") or "0")
         end = start + PAGE_ROWS.get(api_id, len(found) or 1)
         headers = last_page if end >= len(found) else {"cont-yn": "Y", "next-key": str(end)}
-        payload = {LISTS[api_id]: found[start:end]} | OK
+        # charts name the code that was asked for
+        named = {"stk_cd": str(body.get("stk_cd", ""))} if family == "chart" else {}
+        payload = named | {LISTS[api_id]: found[start:end]} | OK
         return stage.answer(request, payload, topic=api_id, headers=headers)
 
     return routes
