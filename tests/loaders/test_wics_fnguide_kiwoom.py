@@ -363,10 +363,20 @@ def ever_older(asked: Asked) -> Reply:
         (ever_older, "2026-10-06", "", 1),
         (
             lambda asked: page(
-                "20261006", {"cont-yn": "Y", "next-key": f"{asked.headers['next-key']}1"}
+                "20261005" if asked.headers["next-key"] else "20261006",
+                {"cont-yn": "Y", "next-key": f"{asked.headers['next-key']}1"},
             ),
             "2026-10-01",
             "the same page came twice",
+            3,
+        ),
+        # a vendor that knows one page only: it counts, and the days before it are asked for again
+        (
+            lambda asked: page(
+                "20261006", {"cont-yn": "Y", "next-key": f"{asked.headers['next-key']}1"}
+            ),
+            "2026-10-01",
+            "",
             2,
         ),
         (lambda _asked: page("20261006", {"cont-yn": "Y"}), "2026-10-01", "next one is missing", 1),
