@@ -7,7 +7,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -181,6 +181,14 @@ def simulator() -> Iterator[Simulator]:
     """A running vendor simulator."""
     with running_simulator() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def simulator_without_portal(simulator: Simulator) -> Simulator:
+    """The simulator as a user meets it who has not switched the exchange's portal on, a second way to many things."""
+    portal = ("KRX_PORTAL_", "KRX_ID", "KRX_PASSWORD")
+    kept = {n: v for n, v in simulator.environment.items() if not n.startswith(portal)}
+    return replace(simulator, environment=kept)
 
 
 @pytest.fixture(scope="session")

@@ -42,10 +42,11 @@ def test_a_database_that_is_down_says_where_it_was_looked_for(database: Database
 
 
 def test_a_wrong_token_stops_the_source_and_is_not_repeated_anywhere(
-    database: Database, simulator: Simulator
+    database: Database, simulator_without_portal: Simulator
 ) -> None:
     run = database.loaders(
-        *("load", *DAY), **simulator.environment | {"KRX_OPENAPI_KEY": "wrong-secret"}
+        *("load", *DAY),
+        **simulator_without_portal.environment | {"KRX_OPENAPI_KEY": "wrong-secret"},
     )
     assert run.returncode == 1
     assert "the key is refused" in run.stderr
@@ -63,11 +64,13 @@ def test_a_wrong_token_stops_the_source_and_is_not_repeated_anywhere(
     ],
 )
 def test_an_answer_that_cannot_be_read_is_kept_whole(
-    database: Database, simulator: Simulator, fault: dict[str, str], words: str
+    database: Database, simulator_without_portal: Simulator, fault: dict[str, str], words: str
 ) -> None:
     before = database.rows("select count(*) from raw.krx__stk_bydd_trd")
-    simulator.plant_fault(path="stk_bydd_trd", times=1, **fault)
-    run = database.loaders("load", *DAY, "--scope", "KOSPI", "--refresh", **simulator.environment)
+    simulator_without_portal.plant_fault(path="stk_bydd_trd", times=1, **fault)
+    run = database.loaders(
+        "load", *DAY, "--scope", "KOSPI", "--refresh", **simulator_without_portal.environment
+    )
     assert run.returncode == 1, "one cell was asked for and it failed"
     assert words in run.stderr
     newest = database.rows(
@@ -79,20 +82,33 @@ def test_an_answer_that_cannot_be_read_is_kept_whole(
 
 
 @pytest.mark.parametrize("kind", ["429", "500"])
-def test_a_hiccup_is_retried(database: Database, simulator: Simulator, kind: str) -> None:
-    simulator.plant_fault(path="stk_bydd_trd", kind=kind, times=1)
+def test_a_hiccup_is_retried(
+    database: Database, simulator_without_portal: Simulator, kind: str
+) -> None:
+    simulator_without_portal.plant_fault(path="stk_bydd_trd", kind=kind, times=1)
     run = database.loaders(
-        "load", *DAY, "--scope", "KOSPI", "--refresh", "--strict", **simulator.environment
+        "load",
+        *DAY,
+        "--scope",
+        "KOSPI",
+        "--refresh",
+        "--strict",
+        **simulator_without_portal.environment,
     )
     assert run.returncode == 0, run.stderr
 
 
 def test_a_quota_inside_http_200_stops_infomax_alone(
-    database: Database, simulator: Simulator
+    database: Database, simulator_without_portal: Simulator
 ) -> None:
-    simulator.plant_fault(path="/infomax/", kind="quota", times=1)
+    simulator_without_portal.plant_fault(path="/infomax/", kind="quota", times=1)
     run = database.loaders(
-        "load", "--dataset", "stocks", "--from", "2026-10-07", **simulator.environment
+        "load",
+        "--dataset",
+        "stocks",
+        "--from",
+        "2026-10-07",
+        **simulator_without_portal.environment,
     )
     assert run.returncode == 0, run.stderr
     assert "daily quota is used up" in run.stderr
@@ -100,24 +116,26 @@ def test_a_quota_inside_http_200_stops_infomax_alone(
 
 
 def test_an_empty_answer_of_a_session_is_not_yet_published(
-    database: Database, simulator: Simulator
+    database: Database, simulator_without_portal: Simulator
 ) -> None:
-    simulator.plant_fault(path="ksq_bydd_trd", kind="empty", times=1)
-    run = database.loaders("load", *DAY, "--scope", "KOSDAQ", **simulator.environment)
+    simulator_without_portal.plant_fault(path="ksq_bydd_trd", kind="empty", times=1)
+    run = database.loaders(
+        "load", *DAY, "--scope", "KOSDAQ", **simulator_without_portal.environment
+    )
     assert run.returncode == 0, run.stderr
     status = "select distinct status from raw.fetch_cells where scope = 'KOSDAQ' and collection_date = '2026-05-06'"
     assert database.rows(status) == [("NOT_PUBLISHED",)]
-    database.loaders("load", *DAY, "--scope", "KOSDAQ", **simulator.environment)
+    database.loaders("load", *DAY, "--scope", "KOSDAQ", **simulator_without_portal.environment)
     assert ("SUCCESS",) in database.rows(status)
 
 
 def test_commas_are_numbers_and_unknown_fields_are_kept(
-    database: Database, simulator: Simulator
+    database: Database, simulator_without_portal: Simulator
 ) -> None:
     for kind in ("commas", "extra"):
-        simulator.plant_fault(path="knx_bydd_trd", kind=kind, times=1)
+        simulator_without_portal.plant_fault(path="knx_bydd_trd", kind=kind, times=1)
         run = database.loaders(
-            "load", *DAY, "--scope", "KONEX", "--refresh", **simulator.environment
+            "load", *DAY, "--scope", "KONEX", "--refresh", **simulator_without_portal.environment
         )
         assert run.returncode == 0, run.stderr
     assert "unknown field kept in _extra" in run.stderr
@@ -129,11 +147,13 @@ def test_commas_are_numbers_and_unknown_fields_are_kept(
     ) == [(True,)]
 
 
-def test_the_same_payload_again_appends_nothing(database: Database, simulator: Simulator) -> None:
+def test_the_same_payload_again_appends_nothing(
+    database: Database, simulator_without_portal: Simulator
+) -> None:
     arguments = ("load", *DAY, "--scope", "KOSPI", "--refresh")
-    database.loaders(*arguments, **simulator.environment)
+    database.loaders(*arguments, **simulator_without_portal.environment)
     rows = database.rows("select count(*) from raw.krx__stk_bydd_trd")
-    assert database.loaders(*arguments, **simulator.environment).returncode == 0
+    assert database.loaders(*arguments, **simulator_without_portal.environment).returncode == 0
     assert database.rows("select count(*) from raw.krx__stk_bydd_trd") == rows
     newest = (
         "select status, fetch_id < attempt_id from raw.fetch_cells order by ledger_id desc limit 1"
@@ -142,10 +162,10 @@ def test_the_same_payload_again_appends_nothing(database: Database, simulator: S
 
 
 def test_sample_answers_never_enter_a_real_database(
-    new_database: Callable[..., Database], simulator: Simulator
+    new_database: Callable[..., Database], simulator_without_portal: Simulator
 ) -> None:
     real = new_database()
-    run = real.loaders("load", *DAY, **simulator.environment)
+    run = real.loaders("load", *DAY, **simulator_without_portal.environment)
     assert run.returncode == 1
     assert "this database is for real data" in run.stderr
     assert real.rows("select count(*) from raw.krx__stk_bydd_trd") == [(0,)]

@@ -48,10 +48,16 @@ def test_it_is_off_until_its_address_is_set(real: Database) -> None:
 
 
 def test_members_and_log_of_the_sample_market_come_in(
-    sample: Database, simulator: Simulator
+    sample: Database, simulator_without_portal: Simulator
 ) -> None:
     run = sample.loaders(
-        "load", "--source", "krx", "--dataset", "index_components", *DAY, **simulator.environment
+        "load",
+        "--source",
+        "krx",
+        "--dataset",
+        "index_components",
+        *DAY,
+        **simulator_without_portal.environment,
     )
     assert run.returncode == 0, run.stderr
     assert sample.rows(
@@ -119,19 +125,19 @@ def test_201_members_are_believed(real: Database, site: ReplayedIndexSite) -> No
 
 
 def test_half_a_list_of_the_sample_market_is_a_failed_cell(
-    new_database: Callable[..., Database], simulator: Simulator
+    new_database: Callable[..., Database], simulator_without_portal: Simulator
 ) -> None:
     database = new_database(sample=True)
-    assert database.loaders(*MEMBERS, **simulator.environment).returncode == 0
-    simulator.plant_fault(path="members KOSPI200", kind="half")
-    run = database.loaders(*MEMBERS, "--refresh", **simulator.environment)
+    assert database.loaders(*MEMBERS, **simulator_without_portal.environment).returncode == 0
+    simulator_without_portal.plant_fault(path="members KOSPI200", kind="half")
+    run = database.loaders(*MEMBERS, "--refresh", **simulator_without_portal.environment)
     assert run.returncode == 1
     assert "the list shrank from 19 to 9 records" in run.stderr, run.stderr
 
 
-def test_cp949_is_read(sample: Database, simulator: Simulator) -> None:
-    simulator.plant_fault(path="members KOSPI200", kind="cp949")
-    run = sample.loaders(*MEMBERS, "--refresh", **simulator.environment)
+def test_cp949_is_read(sample: Database, simulator_without_portal: Simulator) -> None:
+    simulator_without_portal.plant_fault(path="members KOSPI200", kind="cp949")
+    run = sample.loaders(*MEMBERS, "--refresh", **simulator_without_portal.environment)
     assert run.returncode == 0, run.stderr
     assert sample.rows(
         "select isu_nm from raw.krx__index_members where isu_cd = '990010' order by _fetch_id desc limit 1"
@@ -149,12 +155,12 @@ def test_cp949_is_read(sample: Database, simulator: Simulator) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_a_failed_cell(
-    sample: Database, simulator: Simulator, fault: dict[str, str], words: str
+    sample: Database, simulator_without_portal: Simulator, fault: dict[str, str], words: str
 ) -> None:
     before = sample.rows("select count(*) from raw.krx__index_members")
-    simulator.plant_fault(**fault)
-    run = sample.loaders(*MEMBERS, "--refresh", **simulator.environment)
-    simulator.clear_faults()
+    simulator_without_portal.plant_fault(**fault)
+    run = sample.loaders(*MEMBERS, "--refresh", **simulator_without_portal.environment)
+    simulator_without_portal.clear_faults()
     assert run.returncode == 1
     assert words in run.stderr
     assert "Traceback" not in run.stderr
@@ -165,24 +171,26 @@ def test_what_cannot_be_read_is_a_failed_cell(
 
 
 def test_a_side_that_was_renamed_is_not_taken_for_an_empty_one(
-    sample: Database, simulator: Simulator
+    sample: Database, simulator_without_portal: Simulator
 ) -> None:
-    simulator.plant_fault(path="changes KOSPI200", kind="rename", field="excld_isu_cd")
-    run = sample.loaders(*LOG, "--refresh", **simulator.environment)
+    simulator_without_portal.plant_fault(
+        path="changes KOSPI200", kind="rename", field="excld_isu_cd"
+    )
+    run = sample.loaders(*LOG, "--refresh", **simulator_without_portal.environment)
     assert run.returncode == 1
     assert "field excld_isu_cd is missing from every change" in run.stderr
 
 
 def test_half_a_log_takes_no_change_back(
-    new_database: Callable[..., Database], simulator: Simulator
+    new_database: Callable[..., Database], simulator_without_portal: Simulator
 ) -> None:
     database = new_database(sample=True)
-    assert database.loaders(*LOG, **simulator.environment).returncode == 0
-    simulator.plant_fault(path="changes KOSPI200", kind="half")
-    run = database.loaders(*LOG, "--refresh", **simulator.environment)
+    assert database.loaders(*LOG, **simulator_without_portal.environment).returncode == 0
+    simulator_without_portal.plant_fault(path="changes KOSPI200", kind="half")
+    run = database.loaders(*LOG, "--refresh", **simulator_without_portal.environment)
     assert run.returncode == 1
     assert "the change log shrank from 3 to 1 events" in run.stderr
-    accepted = database.loaders(*LOG, "--refresh", **simulator.environment)
+    accepted = database.loaders(*LOG, "--refresh", **simulator_without_portal.environment)
     assert accepted.returncode == 0, accepted.stderr
 
 
@@ -215,33 +223,41 @@ def test_a_block_stops_the_site_for_a_day(
 
 
 def test_a_block_on_the_way_stops_it_too(
-    new_database: Callable[..., Database], simulator: Simulator
+    new_database: Callable[..., Database], simulator_without_portal: Simulator
 ) -> None:
     database = new_database(sample=True)
-    simulator.plant_fault(path="GenerateOTP", kind="block")
-    simulator.forget_requests()
+    simulator_without_portal.plant_fault(path="GenerateOTP", kind="block")
+    simulator_without_portal.forget_requests()
     days = ("load", "--source", "krx", "--dataset", "index_components", "--from", "2026-05-06", "--to", "2026-05-15")  # fmt: skip
-    database.loaders(*days, **simulator.environment)
-    database.loaders(*days, **simulator.environment)
-    asked = {path: n for path, n in simulator.requests().items() if path.startswith("/krx-index/")}
+    database.loaders(*days, **simulator_without_portal.environment)
+    database.loaders(*days, **simulator_without_portal.environment)
+    asked = {
+        path: n
+        for path, n in simulator_without_portal.requests().items()
+        if path.startswith("/krx-index/")
+    }
     assert sum(asked.values()) == 2, asked
 
 
 def test_a_site_under_maintenance_is_not_asked_for_every_day(
-    new_database: Callable[..., Database], simulator: Simulator
+    new_database: Callable[..., Database], simulator_without_portal: Simulator
 ) -> None:
     database = new_database(sample=True)
-    simulator.plant_fault(path="GenerateOTP", kind="html", times=99)
-    simulator.forget_requests()
+    simulator_without_portal.plant_fault(path="GenerateOTP", kind="html", times=99)
+    simulator_without_portal.forget_requests()
     month = (*MEMBERS[:5], "--from", "2026-05-06", "--to", "2026-06-05")
-    run = database.loaders(*month, **simulator.environment)
-    simulator.clear_faults()
+    run = database.loaders(*month, **simulator_without_portal.environment)
+    simulator_without_portal.clear_faults()
     assert run.returncode == 1
     assert "no one-time password came" in run.stderr
-    asked = {path: n for path, n in simulator.requests().items() if path.startswith("/krx-index/")}
+    asked = {
+        path: n
+        for path, n in simulator_without_portal.requests().items()
+        if path.startswith("/krx-index/")
+    }
     assert sum(asked.values()) == 6, "three times the screen and the password"
     # no block: the next run may ask again
-    assert database.loaders(*month, **simulator.environment).returncode == 0
+    assert database.loaders(*month, **simulator_without_portal.environment).returncode == 0
 
 
 def test_cookies_that_have_run_out_are_renewed(real: Database, site: ReplayedIndexSite) -> None:
