@@ -32,6 +32,9 @@ psql: setup ## psql on the current database: make psql, or echo 'select 1' | mak
 load: setup ## collect what is due [SOURCE= DATASET= FROM=YYYY-MM-DD TO=YYYY-MM-DD SCOPE= REFRESH=1 STRICT=1]
 	@$(BIN)/python -m sandbox exec $(BIN)/python -m loaders load $(LOAD_OPTIONS)
 
+# make exports what stands on its command line, and dlt would take a REFRESH in the environment for a setting of its own
+unexport SOURCE DATASET FROM TO SCOPE REFRESH STRICT
+
 LOAD_OPTIONS = $(if $(SOURCE),--source '$(SOURCE)') $(if $(DATASET),--dataset '$(DATASET)') \
 	$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SCOPE),--scope '$(SCOPE)') \
 	$(if $(REFRESH),--refresh) $(if $(STRICT),--strict)
