@@ -185,7 +185,8 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     assert loaded.returncode == 0, loaded.stderr
     assert warehouse.dbt("build").returncode == 0
     rules = warehouse.rows(
-        "select distinct rule_id from quality.rejected_rows where trade_date = '2026-05-19'"
+        "select distinct rule_id from quality.rejected_rows"
+        " where dataset = 'daily_prices' and trade_date = '2026-05-19'"
     )
     assert rules == [("VALUE_MISSING",)]
     # the exchange's own row takes the place of the vendor's broken one
@@ -198,7 +199,9 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     )  # fmt: skip
     assert again.returncode == 0
     assert warehouse.dbt("build").returncode == 0
-    assert warehouse.rows("select count(*) from quality.rejected_rows") == [(0,)]
+    assert warehouse.rows(
+        "select count(*) from quality.rejected_rows where dataset = 'daily_prices'"
+    ) == [(0,)]
     assert ("infomax",) in warehouse.rows(
         "select distinct source from marts.ohlcv_daily where time = '2026-05-19'"
     )
