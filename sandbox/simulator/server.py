@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
@@ -31,6 +31,11 @@ class Simulator:
 
     base_url: str
     environment: dict[str, str]
+
+    def only(self, *prefixes: str) -> "Simulator":
+        """The same simulator, as a user meets it who has only the sources whose variables begin like this."""
+        kept = {n: value for n, value in self.environment.items() if n.startswith(prefixes)}
+        return replace(self, environment=kept)
 
     def plant_fault(self, **fault: Any) -> None:
         """Plant a misbehaviour; see `sandbox.simulator.stage.Fault`.

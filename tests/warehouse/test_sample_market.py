@@ -18,6 +18,12 @@ MARTS = (
 
 
 @pytest.fixture(scope="module")
+def simulator(simulator: Simulator) -> Simulator:
+    """The first source of daily data and one to fall back on: what is shown here needs no more of them."""
+    return simulator.only("INFOMAX_", "KRX_OPENAPI_")
+
+
+@pytest.fixture(scope="module")
 def warehouse(new_database: Callable[..., Database], simulator: Simulator) -> Database:
     database = new_database(sample=True)
     loaded = database.loaders("load", *DAYS, **simulator.environment)
@@ -127,11 +133,13 @@ def test_a_delisted_name_stays_in_the_master_with_its_day(warehouse: Database) -
 
 
 def test_every_test_of_the_run_stands_in_the_quality_mart(warehouse: Database) -> None:
-    (counts,) = warehouse.rows(
-        "select count(*), count(*) filter (where details ->> 'status' = 'pass') from marts.data_quality_checks"
-    )
-    assert counts[0] == counts[1]
-    assert int(str(counts[0])) >= 25
+    # without a broker's word nobody says what kind of action moved a base price
+    assert warehouse.rows(
+        "select table_name, check_type, details ->> 'status' from marts.data_quality_checks"
+        " where details ->> 'status' <> 'pass'"
+    ) == [("adjustment_factors", "CONSISTENCY_CHECK", "warn")]
+    ((count,),) = warehouse.rows("select count(*) from marts.data_quality_checks")
+    assert int(str(count)) >= 25
 
 
 def test_a_second_load_and_build_change_nothing(warehouse: Database, simulator: Simulator) -> None:

@@ -15,7 +15,8 @@ DAY = date(2026, 10, 8)
 @pytest.fixture(scope="module")
 def warehouse(new_database: Callable[..., Database], simulator: Simulator) -> Database:
     database = new_database(sample=True)
-    loaded = database.loaders("load", "--source", "kis", **simulator.environment)
+    lists = simulator.only("KIS_MASTER_")
+    loaded = database.loaders("load", "--source", "kis", **lists.environment)
     assert loaded.returncode == 0, loaded.stderr
     built = database.dbt("build")
     assert built.returncode == 0, built.stdout
