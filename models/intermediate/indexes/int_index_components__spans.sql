@@ -92,7 +92,8 @@ final as (
         -- who is known to have left is known to have been in
         case when left_again.known_at is not null then greatest(left_again.known_at, entered.known_at) end
             as exit_known_at,
-        left_again.known_basis as exit_known_basis
+        case when left_again.known_at < entered.known_at then entered.known_basis else left_again.known_basis end
+            as exit_known_basis
     from changed
     inner join first_known as entered
         on

@@ -258,7 +258,8 @@ merged as (
                 true
             ),
             false
-        ) as is_active
+        ) as is_active,
+        coalesce(bool_or(is_listed) filter (where kind = 'LIST'), false) as is_on_list
     from ranked
     group by stock_code, known_date
 ),
@@ -278,10 +279,7 @@ described as (
         merged.listing_date,
         case when merged.listed_shares between 0 and 1e18 then merged.listed_shares end as listed_shares,
         merged.is_active,
-        row(
-            merged.stock_name, merged.market, merged.segment, merged.security_type, merged.stock_kind,
-            merged.listed_shares, merged.is_active
-        )::text as state
+        merged.is_on_list
     from merged
     inner join evenings
         on merged.stock_code = evenings.stock_code and merged.known_date = evenings.known_date
@@ -291,7 +289,12 @@ described as (
 compared as (
     select
         *,
-        lag(state) over (partition by stock_code order by known_from) as previous_state
+        row(stock_name, market, segment, security_type, listed_shares, is_active, is_on_list)::text as state,
+        lag(row(stock_name, market, segment, security_type, listed_shares, is_active, is_on_list)::text) over (
+            partition by stock_code order by known_from
+        ) as previous_state,
+        -- what never changes of a code counts from the beginning, whenever a list first told it
+        first_value(isin) over (partition by stock_code order by isin is null, known_from) as own_isin
     from described
 ),
 
@@ -302,10 +305,11 @@ final as (
         market::varchar(10) as market,
         segment::varchar(20) as segment,
         security_type::varchar(30) as security_type,
-        isin::varchar(12) as isin,
+        coalesce(isin, own_isin)::varchar(12) as isin,
         listing_date,
         listed_shares::bigint as listed_shares,
         is_active,
+        is_on_list,
         -- days of lists and files only move on
         max(state_date) over (partition by stock_code order by known_from) as state_date,
         known_from,

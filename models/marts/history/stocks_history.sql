@@ -1,9 +1,21 @@
 {{ config(indexes=[{'columns': ['stock_code', 'valid_from']}, {'columns': ['market', 'valid_from']}]) }}
 
+{% set values = 'row(stock_name, market, segment, security_type, listed_shares, is_active)::text' %}
+
 with
 
+beliefs as (
+    select
+        *,
+        {{ values }} as state,
+        lag({{ values }}) over (partition by stock_code order by known_from) as previous_state
+    from {{ ref('int_stocks__known') }}
+),
+
+-- that a list came to know the stock too is no change of it
 known as (
-    select * from {{ ref('int_stocks__known') }}
+    select * from beliefs
+    where state is distinct from previous_state
 ),
 
 -- when it began: on the listing day, where some list tells one and it does not lie in the stock's earlier life
