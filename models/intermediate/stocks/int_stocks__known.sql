@@ -258,8 +258,7 @@ merged as (
                 true
             ),
             false
-        ) as is_active,
-        coalesce(bool_or(is_listed) filter (where kind = 'LIST'), false) as is_on_list
+        ) as is_active
     from ranked
     group by stock_code, known_date
 ),
@@ -278,8 +277,7 @@ described as (
         {{ security_type_of_stock('merged') }} as security_type,
         merged.listing_date,
         case when merged.listed_shares between 0 and 1e18 then merged.listed_shares end as listed_shares,
-        merged.is_active,
-        merged.is_on_list
+        merged.is_active
     from merged
     inner join evenings
         on merged.stock_code = evenings.stock_code and merged.known_date = evenings.known_date
@@ -289,8 +287,8 @@ described as (
 compared as (
     select
         *,
-        row(stock_name, market, segment, security_type, listed_shares, is_active, is_on_list)::text as state,
-        lag(row(stock_name, market, segment, security_type, listed_shares, is_active, is_on_list)::text) over (
+        row(stock_name, market, segment, security_type, listed_shares, is_active)::text as state,
+        lag(row(stock_name, market, segment, security_type, listed_shares, is_active)::text) over (
             partition by stock_code order by known_from
         ) as previous_state,
         -- what never changes of a code counts from the beginning, whenever a list first told it
@@ -309,7 +307,6 @@ final as (
         listing_date,
         listed_shares::bigint as listed_shares,
         is_active,
-        is_on_list,
         -- days of lists and files only move on
         max(state_date) over (partition by stock_code order by known_from) as state_date,
         known_from,

@@ -1,21 +1,9 @@
 {{ config(indexes=[{'columns': ['stock_code', 'valid_from']}, {'columns': ['market', 'valid_from']}]) }}
 
-{% set values = 'row(stock_name, market, segment, security_type, listed_shares, is_active)::text' %}
-
 with
 
-beliefs as (
-    select
-        *,
-        {{ values }} as state,
-        lag({{ values }}) over (partition by stock_code order by known_from) as previous_state
-    from {{ ref('int_stocks__known') }}
-),
-
--- that a list came to know the stock too is no change of it
 known as (
-    select * from beliefs
-    where state is distinct from previous_state
+    select * from {{ ref('int_stocks__known') }}
 ),
 
 -- when it began: on the listing day, where some list tells one and it does not lie in the stock's earlier life
@@ -39,6 +27,7 @@ states as (
         segment,
         security_type,
         isin,
+        listing_date,
         listed_shares,
         is_active,
         known_from,
@@ -59,7 +48,7 @@ states as (
 
 versions as (
     {{ versions_of_states('states', ['stock_code'], [
-        'stock_name', 'market', 'segment', 'security_type', 'isin', 'listed_shares', 'source',
+        'stock_name', 'market', 'segment', 'security_type', 'isin', 'listing_date', 'listed_shares', 'source',
     ], is_there='followed.is_active') }}
 ),
 
@@ -72,6 +61,7 @@ gone_unseen as (
         segment,
         security_type,
         isin,
+        listing_date,
         listed_shares,
         source,
         listing_date as valid_from,
@@ -95,8 +85,8 @@ unioned as (
     select * from versions
     union all
     select
-        stock_code, stock_name, market, segment, security_type, isin, listed_shares, source, valid_from, valid_to,
-        is_current, known_from, known_to, known_basis
+        stock_code, stock_name, market, segment, security_type, isin, listing_date, listed_shares, source,
+        valid_from, valid_to, is_current, known_from, known_to, known_basis
     from gone_unseen
 ),
 
@@ -112,6 +102,7 @@ final as (
         segment,
         security_type,
         isin,
+        listing_date,
         listed_shares,
         known_from,
         known_to,

@@ -1,0 +1,103 @@
+-- The best source's row of a stock and session as it was known before the next session opened: what a vendor corrected
+-- after that is not in it, what it corrected in the same night is.
+with
+
+bars as (
+    select * from {{ ref('int_daily_prices__unioned') }}
+    where trade_date is not null
+),
+
+superseded as (
+    select * from {{ ref('int_daily_prices__superseded') }}
+),
+
+calendar as (
+    select
+        date,
+        next_session
+    from {{ ref('trading_calendar') }}
+),
+
+openings as (
+    select
+        date,
+        opens_at
+    from {{ ref('trading_calendar') }}
+),
+
+source_priorities as (
+    select
+        source,
+        priority
+    from {{ ref('source_priorities') }}
+    where dataset = 'ohlcv_daily'
+),
+
+replaced as (
+    select
+        source,
+        stock_code,
+        trade_date,
+        max(answer_number) as answer_number
+    from superseded
+    group by source, stock_code, trade_date
+),
+
+{% set columns = [
+    'source', 'stock_code', 'trade_date', 'stock_name', 'vendor_market', 'open_price', 'close_price', 'base_price',
+    'volume', 'trading_value', 'listed_shares', 'is_suspended', 'broken_rules', 'fetch_id', 'row_number', 'fetched_at',
+] %}
+versions as (
+    select
+        {% for column in columns %}
+        bars.{{ column }},
+        {% endfor %}
+        coalesce(replaced.answer_number, 0) + 1 as answer_number,
+        null::timestamptz as dropped_at
+    from bars
+    left join replaced
+        on
+            bars.source = replaced.source
+            and bars.stock_code = replaced.stock_code
+            and bars.trade_date = replaced.trade_date
+    union all
+    select
+        {{ columns | join(', ') }},
+        answer_number,
+        case when was_dropped then replaced_at end as dropped_at
+    from superseded
+),
+
+timely as (
+    select
+        versions.*,
+        openings.opens_at as known_before
+    from versions
+    inner join calendar on versions.trade_date = calendar.date
+    left join openings on calendar.next_session = openings.date
+    where
+        versions.broken_rules = ''
+        and (versions.answer_number = 1 or versions.fetched_at < openings.opens_at)
+        and (versions.dropped_at is null or versions.dropped_at >= openings.opens_at)
+),
+
+ranked as (
+    select
+        timely.*,
+        row_number() over (
+            partition by timely.trade_date, timely.stock_code
+            order by source_priorities.priority, timely.source, timely.answer_number desc
+        ) as choice
+    from timely
+    left join source_priorities on timely.source = source_priorities.source
+),
+
+final as (
+    select
+        {{ columns | join(', ') }},
+        known_before
+    from ranked
+    where choice = 1
+)
+
+select * from final

@@ -1,0 +1,287 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='swap_from_day',
+    meta={
+        'day_column': 'time',
+        'datasets': [
+            'ohlcv_daily', 'stocks', 'delisted_stocks', 'index_components', 'floating_shares', 'sectors',
+        ],
+    },
+    indexes=[{'columns': ['time']}],
+) }}
+
+with
+
+bars as (
+    select * from {{ ref('int_daily_prices__first_known') }}
+    where
+        stock_code ~ '^[0-9][0-9A-Z]{5}$'
+        {{ and_from_first_day_to_rebuild('trade_date') }}
+),
+
+calendar as (
+    select * from {{ ref('trading_calendar') }}
+    where
+        is_session
+        {{ and_from_first_day_to_rebuild('date') }}
+),
+
+openings as (
+    select
+        date,
+        opens_at
+    from {{ ref('trading_calendar') }}
+),
+
+collected_days as (
+    select collection_date
+    from {{ ref('int_collection__successful_cells') }}
+    where
+        dataset in ('ohlcv_daily', 'stocks')
+        {{ and_from_first_day_to_rebuild('collection_date') }}
+    group by collection_date
+),
+
+list_states as (
+    select * from {{ ref('int_stocks__list_states') }}
+),
+
+listings as (
+    select * from {{ ref('stocks_history') }}
+),
+
+index_members as (
+    select * from {{ ref('index_components_history') }}
+),
+
+floats as (
+    select * from {{ ref('floating_shares_history') }}
+),
+
+sectors_of_stocks as (
+    select * from {{ ref('stock_sectors_history') }}
+),
+
+factors as (
+    select
+        stock_code,
+        ex_date,
+        factor,
+        reason
+    from {{ ref('adjustment_factors') }}
+),
+
+markets as (
+    select * from {{ ref('markets') }}
+),
+
+price_limits as (
+    select * from {{ ref('price_limits') }}
+),
+
+tick_sizes as (
+    select * from {{ ref('tick_sizes') }}
+),
+
+-- what is told of a session: everything that became known before the next one opened
+sessions as (
+    select
+        calendar.date as time,
+        openings.opens_at as known_before
+    from calendar
+    inner join collected_days on calendar.date = collected_days.collection_date
+    inner join openings on calendar.next_session = openings.date
+),
+
+-- lists name the listed, files of prices what they hold: a name known from files alone is there when they have it
+listed_by_list as (
+    select
+        stock_code,
+        min(known_at) as first_listed_at
+    from list_states
+    where is_listed
+    group by stock_code
+),
+
+named as (
+    select
+        sessions.time,
+        sessions.known_before,
+        listings.stock_code
+    from sessions
+    inner join listings
+        on
+            sessions.time >= listings.valid_from
+            and (sessions.time < listings.valid_to or listings.valid_to is null)
+            and sessions.known_before > listings.known_from
+            and (sessions.known_before <= listings.known_to or listings.known_to is null)
+    inner join listed_by_list
+        on
+            listings.stock_code = listed_by_list.stock_code
+            and sessions.known_before > listed_by_list.first_listed_at
+    union
+    select
+        trade_date as time,
+        known_before,
+        stock_code
+    from bars
+),
+
+-- the index was known on the session at all
+covered as (
+    select
+        index_name,
+        min(valid_from) as valid_from,
+        min(known_from) as known_from
+    from index_members
+    group by index_name
+),
+
+members as (
+    select
+        sessions.time,
+        index_members.stock_code,
+        bool_or(index_members.index_name = 'KOSPI200') as is_kospi200,
+        bool_or(index_members.index_name = 'KOSDAQ150') as is_kosdaq150
+    from sessions
+    inner join index_members
+        on
+            sessions.time >= index_members.valid_from
+            and (sessions.time < index_members.valid_to or index_members.valid_to is null)
+            and sessions.known_before > index_members.known_from
+            and (sessions.known_before <= index_members.known_to or index_members.known_to is null)
+    group by sessions.time, index_members.stock_code
+),
+
+covered_sessions as (
+    select
+        sessions.time,
+        bool_or(covered.index_name = 'KOSPI200') as has_kospi200,
+        bool_or(covered.index_name = 'KOSDAQ150') as has_kosdaq150
+    from sessions
+    inner join covered
+        on sessions.time >= covered.valid_from and sessions.known_before > covered.known_from
+    group by sessions.time
+),
+
+sector_versions as (
+    select * from sectors_of_stocks
+    where classification = 'KRX'
+),
+
+described as (
+    select
+        named.time,
+        named.stock_code,
+        named.known_before,
+        coalesce(bars.stock_name, listed.stock_name) as stock_name,
+        coalesce(markets.market, listed.market) as market,
+        case when coalesce(markets.market, listed.market) = listed.market then listed.segment end as listed_segment,
+        markets.segment as told_segment,
+        listed.security_type,
+        listed.listing_date,
+        sector.sector_id,
+        bars.close_price,
+        nullif(bars.base_price, 0) as base_price,
+        bars.volume,
+        coalesce(bars.listed_shares, listed.listed_shares) as listed_shares,
+        bars.is_suspended,
+        bars.source,
+        free_float.floating_shares,
+        free_float.floating_ratio
+    from named
+    left join bars on named.stock_code = bars.stock_code and named.time = bars.trade_date
+    left join markets on bars.vendor_market = markets.vendor_market
+    {{ as_of_join('listings', 'listed', 'named.stock_code = listed.stock_code', 'named.time',
+        known_before='named.known_before') }}
+    {{ as_of_join('sector_versions', 'sector', 'named.stock_code = sector.stock_code', 'named.time',
+        known_before='named.known_before') }}
+    {{ as_of_join('floats', 'free_float', 'named.stock_code = free_float.stock_code', 'named.time',
+        known_before='named.known_before') }}
+),
+
+-- the widest move is cut to whole ticks of the base price (KRX business regulation, daily price limit)
+limited as (
+    select
+        described.*,
+        factors.factor,
+        factors.reason as factor_reason,
+        coalesce(factors.reason = 'FIRST_SESSION', described.listing_date = described.time, false) as is_first_day,
+        floor(described.base_price * price_limits.limit_rate / ticks.tick) * ticks.tick as widest_move
+    from described
+    left join factors on described.stock_code = factors.stock_code and described.time = factors.ex_date
+    left join price_limits
+        on
+            described.market = price_limits.market
+            and described.time >= price_limits.valid_from
+            and (described.time < price_limits.valid_to or price_limits.valid_to is null)
+    left join tick_sizes as ticks
+        on
+            described.market = ticks.market
+            and described.time >= ticks.valid_from
+            and (described.time < ticks.valid_to or ticks.valid_to is null)
+            and described.base_price >= ticks.price_from
+            and (described.base_price < ticks.price_below or ticks.price_below is null)
+),
+
+priced as (
+    select
+        limited.*,
+        -- other limits hold on a first day, and for leveraged products
+        case
+            when not limited.is_first_day and limited.security_type not in ('ETF', 'ETN')
+                then floor((limited.base_price + limited.widest_move) / upper_ticks.tick) * upper_ticks.tick
+        end as upper_limit_price,
+        case
+            when not limited.is_first_day and limited.security_type not in ('ETF', 'ETN')
+                then limited.base_price - limited.widest_move
+        end as lower_limit_price
+    from limited
+    left join tick_sizes as upper_ticks
+        on
+            limited.market = upper_ticks.market
+            and limited.time >= upper_ticks.valid_from
+            and (limited.time < upper_ticks.valid_to or upper_ticks.valid_to is null)
+            and limited.base_price + limited.widest_move >= upper_ticks.price_from
+            and (limited.base_price + limited.widest_move < upper_ticks.price_below or upper_ticks.price_below is null)
+),
+
+final as (
+    select
+        priced.time,
+        priced.stock_code::varchar(10) as stock_code,
+        priced.stock_name::varchar(100) as stock_name,
+        priced.market::varchar(10) as market,
+        coalesce(
+            priced.listed_segment,
+            case when priced.told_segment like priced.market || '%' then priced.told_segment else priced.market end
+        )::varchar(20) as segment,
+        priced.security_type::varchar(30) as security_type,
+        priced.sector_id::integer as sector_id,
+        priced.close_price::integer as close_price,
+        priced.listed_shares::bigint as listed_shares,
+        (priced.close_price * priced.listed_shares)::bigint as market_cap,
+        priced.floating_shares::bigint as floating_shares,
+        priced.floating_ratio::numeric(5, 2) as floating_ratio,
+        case
+            when priced.factor_reason is not null then priced.factor
+            when priced.base_price is not null then 1
+        end::numeric(24, 12) as adjustment_factor,
+        priced.upper_limit_price::integer as upper_limit_price,
+        priced.lower_limit_price::integer as lower_limit_price,
+        true as is_listed,
+        priced.is_suspended,
+        case when priced.volume > 0 then true when priced.is_suspended then false end as is_tradable,
+        priced.is_first_day,
+        priced.close_price >= priced.upper_limit_price as is_limit_up,
+        priced.close_price <= priced.lower_limit_price as is_limit_down,
+        case when covered_sessions.has_kospi200 then coalesce(members.is_kospi200, false) end as is_kospi200,
+        case when covered_sessions.has_kosdaq150 then coalesce(members.is_kosdaq150, false) end as is_kosdaq150,
+        priced.source::varchar(20) as source,
+        priced.known_before
+    from priced
+    left join members on priced.time = members.time and priced.stock_code = members.stock_code
+    left join covered_sessions on priced.time = covered_sessions.time
+)
+
+select * from final
