@@ -16,6 +16,8 @@ MARTS = (
     "data_collection_logs",
 )  # fmt: skip
 
+AS_OF_MARTS = ("stocks_history", "stock_universe_daily")
+
 
 @pytest.fixture(scope="module")
 def simulator(simulator: Simulator) -> Simulator:
@@ -181,10 +183,31 @@ def test_an_incremental_build_equals_a_full_one(
     )
     assert stepwise.rows(versions) == warehouse.rows(versions)
 
+    # what is told of knowledge time must not depend on how often it was built
+    told = {
+        mart: stepwise.rows(f"select * from marts.{mart} order by 1, 2, 3, 4")
+        for mart in AS_OF_MARTS
+    }
+    assert all(told.values())
+    rebuilt = stepwise.dbt(
+        "run", "--full-refresh", "--select", "int_stocks__list_states+", "int_stocks__priced_states+",
+        "int_daily_prices__superseded+",
+    )  # fmt: skip
+    assert rebuilt.returncode == 0, rebuilt.stdout
+    for mart, rows in told.items():
+        assert stepwise.rows(f"select * from marts.{mart} order by 1, 2, 3, 4") == rows, mart
+    universe = "select time, stock_code, market, close_price, market_cap, is_kospi200 from marts.stock_universe_daily"
+    assert set(stepwise.rows(universe)) == set(warehouse.rows(universe))
+
 
 def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     warehouse: Database, simulator: Simulator
 ) -> None:
+    universe = (
+        "select * from marts.stock_universe_daily where time = '2026-05-19' order by stock_code"
+    )
+    before = warehouse.rows(universe)
+    assert {row[-2] for row in before} == {"infomax", "krx"}, "KONEX names come from the exchange"
     simulator.plant_fault(path="stock/info", kind="dash", field="close_price", times=1)
     loaded = warehouse.loaders(
         "load", "--source", "infomax", "--dataset", "ohlcv_daily", "--from", "2026-05-19", "--to", "2026-05-19",
@@ -192,6 +215,8 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     )  # fmt: skip
     assert loaded.returncode == 0, loaded.stderr
     assert warehouse.dbt("build").returncode == 0
+    # as known on that evening: neither the broken row nor the one that mends it changes what was believed then
+    assert warehouse.rows(universe) == before
     rules = warehouse.rows(
         "select distinct rule_id from quality.rejected_rows"
         " where dataset = 'daily_prices' and trade_date = '2026-05-19'"
