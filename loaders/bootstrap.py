@@ -44,8 +44,10 @@ create table if not exists raw.fetch_cells (
     fetch_id bigint references raw.fetches (fetch_id),
     started_at timestamptz not null,
     completed_at timestamptz not null,
-    error text
+    error text,
+    published_at timestamptz
 );
+alter table raw.fetch_cells add column if not exists published_at timestamptz;
 create index if not exists fetch_cells_dataset_day on raw.fetch_cells (dataset, collection_date);
 create index if not exists fetch_cells_cell
     on raw.fetch_cells (source, dataset, collection_date, scope, attempt_id);

@@ -16,7 +16,8 @@ final as (
         fetch_id,
         started_at,
         completed_at,
-        error
+        error,
+        published_at
     from source_rows
 )
 
