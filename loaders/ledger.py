@@ -212,7 +212,7 @@ def write(
                 )
             with cursor.copy(
                 "copy raw.fetch_cells (attempt_id, source, dataset, scope, collection_date, status,"
-                " fetch_id, started_at, completed_at, error) from stdin"
+                " fetch_id, started_at, completed_at, error, published_at) from stdin"
             ) as copy:
                 for entry in entries:
                     for row in _cell_rows(source, entry):
@@ -239,4 +239,5 @@ def _cell_rows(source: str, entry: LedgerEntry) -> Iterable[tuple[object, ...]]:
                     outcome.started_at,
                     entry.completed_at,
                     outcome.error if status in (Status.FAILED, Status.PARTIAL) else None,
+                    entry.feed.published(cell.day) if entry.feed.tells_past_days else None,
                 )

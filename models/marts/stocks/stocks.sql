@@ -256,15 +256,7 @@ final as (
         is_active,
         isin::varchar(12) as isin,
         stock_name_en::varchar(200) as stock_name_en,
-        case
-            when security_type <> 'STOCK' then security_type
-            when stock_kind like '%우선주' then 'PREFERRED_STOCK'
-            when stock_kind = '종류주권' then 'CLASS_STOCK'
-            when stock_kind = '보통주' then 'COMMON_STOCK'
-            -- the exchange's code rule: preferred shares end in 5, 7, 9, K, L or M
-            when right(stock_code, 1) in ('5', '7', '9', 'K', 'L', 'M') then 'PREFERRED_STOCK'
-            else 'COMMON_STOCK'
-        end::varchar(30) as security_type,
+        {{ security_type_of_stock('judged') }}::varchar(30) as security_type,
         case when segment like market || '%' then segment else market end::varchar(20) as segment,
         case when listed_shares between 0 and 1e18 then listed_shares end::bigint as listed_shares,
         case when not is_active then delisting_reason end::varchar(200) as delisting_reason,

@@ -1,0 +1,236 @@
+-- What a source's daily files said of a stock: one row per source, stock and session on which name, market or listed
+-- shares were others than on its bar before, and on which the files of its market went on without it. KONEX files may
+-- leave out what did not trade: absence from them says nothing. Files asked for by stock say nothing about the absent.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='swap_from_day',
+    meta={'day_column': 'known_date', 'datasets': ['ohlcv_daily']},
+    indexes=[{'columns': ['source', 'stock_code', 'known_date'], 'unique': true}],
+) }}
+
+{% set columns = [
+    'source', 'market', 'segment', 'stock_code', 'list_date', 'stock_name', 'listed_shares', 'fetch_id', 'row_number',
+] %}
+
+with
+
+bars as (
+    select * from {{ ref('int_daily_prices__unioned') }}
+    where
+        trade_date is not null
+        {{ and_from_first_day_to_rebuild('collection_date') }}
+),
+
+markets as (
+    select * from {{ ref('markets') }}
+),
+
+answers as (
+    select
+        source,
+        collection_date,
+        min(known_at) as known_at,
+        min(known_basis) filter (where known_basis = 'OBSERVED' and answer_number = 1) is null as is_published,
+        bool_or(scope !~ '^[0-9][0-9A-Z]{5}$') as is_whole
+    from {{ ref('int_collection__known_answers') }}
+    where
+        dataset = 'ohlcv_daily'
+        {{ and_from_first_day_to_rebuild('collection_date') }}
+    group by source, collection_date
+),
+
+placed as (
+    select
+        bars.source,
+        markets.market,
+        case when markets.segment like markets.market || '%' then markets.segment else markets.market end as segment,
+        bars.stock_code,
+        bars.trade_date as list_date,
+        bars.stock_name,
+        bars.listed_shares,
+        bars.fetch_id,
+        bars.row_number,
+        bars.broken_rules = '' as is_sound
+    from bars
+    inner join markets on bars.vendor_market = markets.vendor_market
+    where bars.stock_code ~ '^[0-9][0-9A-Z]{5}$'
+),
+
+{% if is_incremental() %}
+stored as (
+    select distinct on (source, stock_code) *
+    from {{ this }}
+    where true {{ and_before_first_day_to_rebuild('known_date') }}
+    order by source, stock_code, known_date desc
+),
+
+{% endif %}
+counted as (
+    select
+        source,
+        market,
+        list_date,
+        count(*) as stock_count
+    from placed
+    group by source, market, list_date
+    {% if is_incremental() %}
+    union all
+    select
+        source,
+        market,
+        '-infinity'::date as list_date,
+        count(*) as stock_count
+    from stored
+    where is_listed
+    group by source, market
+    {% endif %}
+),
+
+measured as (
+    select
+        *,
+        lag(stock_count) over (partition by source, market order by list_date) as previous_count
+    from counted
+),
+
+-- a file that lost half of its names is no whole file
+whole_files as (
+    select
+        measured.source,
+        measured.market,
+        measured.list_date,
+        lead(measured.list_date) over (
+            partition by measured.source, measured.market order by measured.list_date
+        ) as next_list_date
+    from measured
+    left join answers on measured.source = answers.source and measured.list_date = answers.collection_date
+    where
+        measured.list_date = '-infinity'
+        or (answers.is_whole and measured.stock_count * 2 >= coalesce(measured.previous_count, 0))
+),
+
+{% if is_incremental() %}
+previous as (
+    select
+        source, market, segment, stock_code, '-infinity'::date as list_date, stock_name, listed_shares, fetch_id,
+        row_number, is_listed
+    from stored
+),
+
+{% endif %}
+present as (
+    select
+        {{ columns | join(', ') }},
+        is_sound,
+        true as is_listed
+    from placed
+    {% if is_incremental() %}
+    union all
+    select
+        {{ columns | join(', ') }},
+        true as is_sound,
+        is_listed
+    from previous
+    {% endif %}
+),
+
+followed as (
+    select
+        present.*,
+        lead(present.list_date) over (
+            partition by present.source, present.market, present.stock_code order by present.list_date
+        ) as next_own_date
+    from present
+),
+
+vanished as (
+    select
+        followed.source,
+        followed.market,
+        followed.segment,
+        followed.stock_code,
+        whole_files.next_list_date as list_date,
+        followed.stock_name,
+        followed.listed_shares,
+        followed.fetch_id,
+        null::integer as row_number
+    from followed
+    inner join whole_files
+        on
+            followed.source = whole_files.source
+            and followed.market = whole_files.market
+            and followed.list_date = whole_files.list_date
+    where
+        followed.is_listed
+        and followed.market <> 'KONEX'
+        and whole_files.next_list_date is not null
+        and (followed.next_own_date is null or followed.next_own_date > whole_files.next_list_date)
+),
+
+states as (
+    select
+        {{ columns | join(', ') }},
+        is_listed
+    from present
+    where is_sound
+    union all
+    select
+        {{ columns | join(', ') }},
+        false as is_listed
+    from vanished
+),
+
+-- a stock that moves from one market's file to another's is listed, not gone
+one_a_day as (
+    select
+        *,
+        row_number() over (
+            partition by source, stock_code, list_date order by is_listed desc, row_number, market
+        ) as preference
+    from states
+),
+
+compared as (
+    select
+        *,
+        lag(stock_name) over own_bars as previous_name,
+        lag(segment) over own_bars as previous_segment,
+        lag(listed_shares) over own_bars as previous_shares,
+        lag(is_listed) over own_bars as was_listed
+    from one_a_day
+    where preference = 1
+    window own_bars as (partition by source, stock_code order by list_date)
+),
+
+changed as (
+    select * from compared
+    where
+        list_date > '-infinity'
+        and (
+            was_listed is distinct from is_listed
+            or previous_name is distinct from stock_name
+            or previous_segment is distinct from segment
+            or previous_shares is distinct from listed_shares
+        )
+),
+
+final as (
+    select
+        changed.source,
+        changed.stock_code,
+        changed.list_date as known_date,
+        answers.known_at,
+        case when answers.is_published then 'PUBLISHED' else 'OBSERVED' end as known_basis,
+        changed.list_date,
+        changed.stock_name,
+        changed.market,
+        changed.segment,
+        changed.listed_shares,
+        changed.is_listed,
+        changed.fetch_id,
+        changed.row_number
+    from changed
+    inner join answers on changed.source = answers.source and changed.list_date = answers.collection_date
+)
+
+select * from final
