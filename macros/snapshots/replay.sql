@@ -3,6 +3,10 @@
 #}
 
 {% macro create_snapshot_progress() -%}
+    {%- if replay_options().rebuild %}
+    -- here, since three snapshots that create it at once get in each other's way
+    create schema if not exists snapshots_rebuilt;
+    {%- endif %}
     create table if not exists ops.snapshot_progress (
         schema_name text not null,
         snapshot_name text not null,

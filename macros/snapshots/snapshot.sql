@@ -48,7 +48,6 @@
 {% macro prepare_snapshot(target_relation) -%}
     {%- if replay_options().rebuild -%}
         {%- call statement() -%}
-            create schema if not exists {{ target_relation.schema }};
             drop table if exists {{ target_relation }};
             delete from ops.snapshot_progress
             where schema_name = '{{ target_relation.schema }}' and snapshot_name = '{{ model.name }}'
@@ -59,6 +58,8 @@
         {%- call statement() -%}
             {{ create_table_as(False, target_relation, build_snapshot_table(snapshot_strategy(target_relation, false), nothing)) }}
         {%- endcall -%}
+        {#-  dbt's strategy looks the table up in dbt's cache  -#}
+        {%- do adapter.cache_added(target_relation) -%}
         {%- do create_indexes(target_relation) -%}
     {%- endif -%}
 {%- endmacro %}
@@ -154,6 +155,8 @@
         {{ record_business_date(day) }}
     {%- endcall -%}
     {{ adapter.commit() }}
+    {#-  the driver opens a connection's first transaction itself, and no other  -#}
+    {%- call statement() -%} begin {%- endcall -%}
 {%- endmacro %}
 
 {#  Where the snapshot at hand is from now on, and what it has read; nothing changes when day is none  #}

@@ -1,5 +1,4 @@
--- The newest free float of every stock as it was known at the end of the session's business date: input of
--- snap_floating_shares
+-- The free float of every stock as known at the end of the session's business date: input of snap_floating_shares
 with
 
 floats as (
@@ -7,21 +6,15 @@ floats as (
     where {{ known_on_business_date() }}
 ),
 
-newest as (
-    select distinct on (stock_code) *
-    from floats
-    order by stock_code asc, base_date desc
-),
-
 final as (
     select
-        stock_code::varchar(10) as stock_code,
+        stock_code,
         base_date,
-        total_shares::bigint as total_shares,
-        floating_shares::bigint as floating_shares,
-        round(floating_ratio, 2)::numeric(5, 2) as floating_ratio,
-        known_basis::varchar(10) as known_basis
-    from newest
+        total_shares,
+        floating_shares,
+        floating_ratio,
+        known_basis
+    from floats
 )
 
 select * from final

@@ -1,4 +1,4 @@
--- The members of every index as they were known at the end of the session's business date: input of snap_index_components
+-- The members of every index as known at the end of the session's business date: input of snap_index_components
 with
 
 components as (
@@ -8,10 +8,10 @@ components as (
 
 final as (
     select
-        index_name::varchar(50) as index_name,
-        stock_code::varchar(10) as stock_code,
+        index_name,
+        stock_code,
         effective_date,
-        known_basis::varchar(10) as known_basis
+        known_basis
     from components
 )
 

@@ -1,19 +1,23 @@
 -- The business dates of every snapshot: the days on which something that it is made of became known, and the sessions
 -- between the first of them and the newest answer, so that a day on which nothing changed is a date too.
 
--- One line a snapshot: what it is made of, and the datasets whose answers make that.
+-- What a snapshot is made of, the datasets whose answers make that, and those of them that must be complete: a list
+-- that failed may hide who is gone. Prices only help out where there is no list.
 {% set snapshots = {
     'snap_stocks': {
         'inputs': ['int_stocks__known', 'int_stock_sectors__known'],
-        'datasets': ['stocks', 'sectors'],
+        'datasets': 'stocks delisted_stocks sectors ohlcv_daily',
+        'complete': 'stocks delisted_stocks sectors',
     },
     'snap_index_components': {
         'inputs': ['int_index_components__known'],
-        'datasets': ['index_components'],
+        'datasets': 'index_components',
+        'complete': 'index_components',
     },
     'snap_floating_shares': {
         'inputs': ['int_floating_shares__known'],
-        'datasets': ['floating_shares'],
+        'datasets': 'floating_shares',
+        'complete': 'floating_shares',
     },
 } %}
 
@@ -27,13 +31,11 @@ cells as (
         scope,
         collection_date,
         status,
-        -- the day on which the answer is known, or would be: no later than it came, no earlier than the day it speaks of
+        -- the day on which the answer is known, or would be: no later than it came, no earlier than the day it is about
         greatest(
             collection_date,
-            case
-                when status not in ('FAILED', 'PARTIAL') then least(coalesce(published_at, completed_at), completed_at)
-                else published_at
-            end at time zone 'Asia/Seoul'
+            case when status in ('FAILED', 'PARTIAL') then published_at else least(published_at, completed_at) end
+            at time zone 'Asia/Seoul'
         )::date as known_date
     from {{ ref('stg_ledger__fetch_cells') }}
 ),
@@ -44,10 +46,14 @@ sessions as (
     where is_session
 ),
 
-input_datasets (snapshot_name, datasets) as (
+input_datasets (snapshot_name, datasets, complete_datasets) as (
     values
     {% for name, parts in snapshots.items() %}
-    ('{{ name }}', array['{{ parts.datasets | join("', '") }}']){{ ',' if not loop.last }}
+    (
+        '{{ name }}',
+        string_to_array('{{ parts.datasets }}', ' '),
+        string_to_array('{{ parts.complete }}', ' ')
+    ){{ ',' if not loop.last }}
     {% endfor %}
 ),
 
@@ -66,11 +72,10 @@ changes as (
     {% endfor %}
 ),
 
-first_and_newest_changes as (
+first_changes as (
     select
         snapshot_name,
-        min(business_date) as first_date,
-        max(business_date) as newest_date
+        min(business_date) as first_date
     from changes
     group by snapshot_name
 ),
@@ -86,24 +91,27 @@ newest_answers as (
 
 spans as (
     select
-        first_and_newest_changes.snapshot_name,
+        first_changes.snapshot_name,
         input_datasets.datasets,
-        first_and_newest_changes.first_date,
-        greatest(first_and_newest_changes.newest_date, max(newest_answers.newest_date)) as newest_date
-    from first_and_newest_changes
-    inner join input_datasets on first_and_newest_changes.snapshot_name = input_datasets.snapshot_name
-    left join newest_answers on newest_answers.dataset = any(input_datasets.datasets)
+        input_datasets.complete_datasets,
+        first_changes.first_date,
+        max(newest_answers.newest_date) as newest_date
+    from first_changes
+    inner join input_datasets on first_changes.snapshot_name = input_datasets.snapshot_name
+    inner join newest_answers on newest_answers.dataset = any(input_datasets.datasets)
     group by
-        first_and_newest_changes.snapshot_name, input_datasets.datasets, first_and_newest_changes.first_date,
-        first_and_newest_changes.newest_date
+        first_changes.snapshot_name, input_datasets.datasets, input_datasets.complete_datasets,
+        first_changes.first_date
 ),
 
 candidates as (
+    -- a change that is announced ahead waits for an answer of its day or of a later one
     select
-        snapshot_name,
-        business_date,
+        changes.snapshot_name,
+        changes.business_date,
         true as has_changes
     from changes
+    inner join spans on changes.snapshot_name = spans.snapshot_name and changes.business_date <= spans.newest_date
     union all
     select
         spans.snapshot_name,
@@ -130,7 +138,7 @@ unanswered as (
     select
         failed.dataset,
         failed.known_date,
-        format('%s %s %s of %s is %s', failed.source, failed.dataset, failed.scope, failed.collection_date, failed.status)
+        concat_ws(' ', failed.source, failed.dataset, failed.scope, 'of', failed.collection_date, 'is', failed.status)
             as cell
     from cells as failed
     left join cells as answered
@@ -155,7 +163,7 @@ final as (
     inner join spans on dates.snapshot_name = spans.snapshot_name
     left join unanswered
         on
-            unanswered.dataset = any(spans.datasets)
+            unanswered.dataset = any(spans.complete_datasets)
             and dates.previous_date < unanswered.known_date
             and dates.business_date >= unanswered.known_date
     group by dates.snapshot_name, spans.datasets, dates.business_date, dates.has_changes

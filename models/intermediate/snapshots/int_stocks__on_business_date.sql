@@ -18,16 +18,16 @@ stock_sectors as (
 
 final as (
     select
-        stocks.stock_code::varchar(10) as stock_code,
+        stocks.stock_code,
         stocks.state_date,
-        stocks.stock_name::varchar(100) as stock_name,
-        stocks.market::varchar(10) as market,
-        stocks.segment::varchar(20) as segment,
-        stocks.security_type::varchar(30) as security_type,
-        stock_sectors.sector_id::integer as sector_id,
-        stocks.listed_shares::bigint as listed_shares,
+        stocks.stock_name,
+        stocks.market,
+        stocks.segment,
+        stocks.security_type,
+        stock_sectors.sector_id,
+        stocks.listed_shares,
         stocks.is_active,
-        stocks.known_basis::varchar(10) as known_basis
+        stocks.known_basis
     from stocks
     left join stock_sectors on stocks.stock_code = stock_sectors.stock_code
 )
