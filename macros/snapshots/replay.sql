@@ -60,8 +60,8 @@
         {%- set snapshots = graph.nodes.values() | selectattr('resource_type', 'equalto', 'snapshot') | list -%}
         {%- if taken[1] >= snapshots | length and replay.from < taken[0] | string -%}
             {{ exceptions.raise_compiler_error(
-                'FROM=' ~ replay.from ~ ' is older than ' ~ taken[0] ~ ', the newest date taken: snapshots only grow; '
-                ~ 'make replay-snapshots REBUILD=1 makes them again from the raw answers'
+                'FROM=' ~ replay.from ~ ' is older than ' ~ taken[0] ~ ', the newest date taken, and snapshots only grow: '
+                ~ 'leave FROM out to take what waits, or run make replay-snapshots REBUILD=1 to make all again from the raw answers'
             ) }}
         {%- endif -%}
     {%- endif -%}
