@@ -1,6 +1,6 @@
 # Commands of the warehouse. `make` alone lists them. Everything runs from the root of a clone.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down use psql load build demo test lint fix types docs lock
+.PHONY: help setup up down use psql load build replay-snapshots demo test lint fix types docs lock
 
 BIN := .venv/bin
 SQL := models tests/generic
@@ -13,7 +13,7 @@ UV = UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never .boot/bin/uv --quiet $(UV_CA
 UV_CACHE = $(shell [ -n "$$UV_CACHE_DIR" ] || mkdir -p "$${XDG_CACHE_HOME:-$$HOME/.cache}/uv" 2>/dev/null || echo --cache-dir .boot/cache)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.stamp .env ## virtual environment from the lock (needs python3 3.11-3.13 with pip)
 
@@ -33,7 +33,7 @@ load: setup ## collect what is due [SOURCE= DATASET= FROM=YYYY-MM-DD TO=YYYY-MM-
 	@$(BIN)/python -m sandbox exec $(BIN)/python -m loaders load $(LOAD_OPTIONS)
 
 # make exports what stands on its command line, and dlt would take a REFRESH in the environment for a setting of its own
-unexport SOURCE DATASET FROM TO SCOPE REFRESH STRICT
+unexport SOURCE DATASET FROM TO SCOPE REFRESH STRICT REBUILD ACCEPT_INCOMPLETE
 
 LOAD_OPTIONS = $(if $(SOURCE),--source '$(SOURCE)') $(if $(DATASET),--dataset '$(DATASET)') \
 	$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SCOPE),--scope '$(SCOPE)') \
@@ -41,6 +41,12 @@ LOAD_OPTIONS = $(if $(SOURCE),--source '$(SOURCE)') $(if $(DATASET),--dataset '$
 
 build: setup ## dbt build on the current database
 	@$(BIN)/python -m sandbox up --quiet && $(BIN)/dbt build
+
+replay-snapshots: setup ## take the business dates that wait [FROM= TO= ACCEPT_INCOMPLETE=1], or all again [REBUILD=1]
+	@$(BIN)/python -m sandbox up --quiet && $(BIN)/dbt build --select +snapshot_dates_waiting \
+		--exclude-resource-types unit_test --vars '{replay_snapshots: {$(REPLAY_OPTIONS)}}'
+
+REPLAY_OPTIONS = from: "$(FROM)", to: "$(TO)", rebuild: "$(REBUILD)", accept_incomplete: "$(ACCEPT_INCOMPLETE)"
 
 demo: setup ## the whole way on sample data: server, load, build, a look at the marts
 	@$(BIN)/python -m sandbox demo

@@ -22,6 +22,8 @@
         {%- endif -%}
         {%- do run_query(create_run_tables()) -%}
         {%- do run_query(create_audit_table()) -%}
+        {%- do run_query(create_snapshot_progress()) -%}
+        {%- do check_replay() -%}
         {%- do run_query(register_run()) -%}
         {%- set blocker = run_query(blocking_run()).rows -%}
         {%- if blocker -%}

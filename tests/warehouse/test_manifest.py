@@ -113,6 +113,8 @@ def test_every_macro_and_argument_is_described() -> None:
         if macro["package_name"] != manifest()["metadata"]["project_name"]:
             continue
         assert macro["description"], macro["name"]
+        if macro["name"].startswith("materialization_"):
+            continue  # has no arguments
         # of a generic test dbt knows no arguments: they stand in its description
         signature = re.search(r"{%-?\s*(macro|test)\s+\w+\(([^)]*)\)", macro["macro_sql"])
         assert signature, macro["name"]
