@@ -20,6 +20,7 @@ This is an invented market: sample data, no real prices. Where to look next:
   make help                      every command
   make use DB=warehouse          the database for real data; then: make load && make build
 """
+REPLAY = "{replay_snapshots: {from: '', to: ''}}"
 # the column that tells a mart's last day, in this order of preference
 DAY_COLUMNS = (
     "time",
@@ -80,7 +81,9 @@ def run() -> None:
     since = {"COLLECT_SINCE": str(FIRST_SESSION)}
     with vendors() as environment:
         warehouse.run([sys.executable, "-m", "loaders", "load"], {**environment, **target, **since})
-    warehouse.run([str(warehouse.programs() / "dbt"), "--quiet", "build"], target)
+    # many days at once: as make replay-snapshots does, their snapshots are taken in order
+    dbt = [str(warehouse.programs() / "dbt"), "--quiet", "build", "--vars", REPLAY]
+    warehouse.run(dbt, target)
     with server.connect(database) as connection:
         _show_marts(connection)
     typer.echo(WHERE_NEXT)
