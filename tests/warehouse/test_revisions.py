@@ -171,3 +171,45 @@ def test_the_tables_keep_their_own_tests(publisher: Publisher) -> None:
         "test", "--select", "data_revisions", "int_daily_prices__superseded"
     )
     assert tested.returncode == 0, tested.stdout
+
+
+def test_flows_holdings_and_levels_that_were_unreadable_at_first_are_corrected_later(
+    new_database: Callable[..., Database], simulator: Simulator
+) -> None:
+    database = new_database(sample=True)
+    only = simulator.only("INFOMAX_")
+    asked = {
+        ("investor_trading", "990010"): ("stock/investor", "bid_volume"),
+        ("foreign_ownership_daily", "990010"): ("stock/foreign", "frn_ownership_vol"),
+        ("index_daily", "KOSPI200"): ("index/hist", "close_price"),
+    }
+
+    def load() -> None:
+        for dataset, scope in asked:
+            database.loaders(
+                "load", "--source", "infomax", "--dataset", dataset, "--scope", scope, "--refresh",
+                "--from", "2026-05-14", "--to", "2026-05-15", **only.environment,
+            )  # fmt: skip
+        built = database.dbt(*BUILD)
+        assert built.returncode == 0, built.stdout
+
+    for path, field in asked.values():
+        simulator.plant_fault(path=path, kind="dash", field=field)
+    load()
+    assert database.rows("select count(*) from marts.data_revisions") == [(0,)]
+    load()
+    found = database.rows(
+        "select dataset, stock_code, item, field, count(*), count(distinct detail), count(old_value), count(new_value)"
+        " from marts.data_revisions group by 1, 2, 3, 4 order by 1"
+    )
+    assert found == [
+        ("foreign_ownership_daily", "990010", "990010", "owned_shares", 2, 1, 0, 2),
+        ("index_daily", None, "KOSPI200", "close", 2, 1, 0, 2),
+        ("investor_trading", "990010", "990010", "buy_volume", 28, 14, 0, 28),
+    ]
+    # in the units of the marts
+    assert database.rows(
+        "select count(*) from marts.data_revisions as revisions"
+        " inner join marts.foreign_ownership_daily as now using (time, stock_code)"
+        " where revisions.field = 'owned_shares' and revisions.new_value::bigint = now.owned_shares"
+    ) == [(2,)]
