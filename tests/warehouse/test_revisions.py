@@ -166,9 +166,13 @@ def test_what_was_built_day_by_day_is_what_is_built_at_once(publisher: Publisher
     assert [publisher.database.rows(dump.format(table)) for table in tables] == before
 
 
-def test_the_tables_keep_their_own_tests(publisher: Publisher) -> None:
+def test_the_tables_and_the_order_of_answers_keep_their_own_tests(publisher: Publisher) -> None:
     tested = publisher.database.dbt(
-        "test", "--select", "data_revisions", "int_daily_prices__superseded"
+        "test",
+        "--select",
+        "data_revisions",
+        "int_daily_prices__superseded",
+        "int_collection__answers",
     )
     assert tested.returncode == 0, tested.stdout
 
