@@ -79,8 +79,10 @@
 {% macro get_incremental_swap_days_sql(arg_dict) -%}
     {%- set days = days_to_rebuild() -%}
     {%- if days %}
+        {%- set condition = lies_on_days(model.config.meta, days) %}
+        {{ record_swapped_rows(arg_dict, condition) }}
         delete from {{ arg_dict['target_relation'] }}
-        where {{ lies_on_days(model.config.meta, days) }};
+        where {{ condition }};
     {%- endif %}
     {{ insert_temporary_rows(arg_dict) }}
 {%- endmacro %}
@@ -88,8 +90,10 @@
 {% macro get_incremental_swap_from_day_sql(arg_dict) -%}
     {%- set days = days_to_rebuild() -%}
     {%- if days %}
+        {%- set condition = model.config.meta.day_column ~ ' >= ' ~ days_as_sql_list(days[:1]) %}
+        {{ record_swapped_rows(arg_dict, condition) }}
         delete from {{ arg_dict['target_relation'] }}
-        where {{ model.config.meta.day_column }} >= {{ days_as_sql_list(days[:1]) }};
+        where {{ condition }};
     {%- endif %}
     {{ insert_temporary_rows(arg_dict) }}
 {%- endmacro %}

@@ -57,7 +57,21 @@
         invocation_id text not null,
         completed_at timestamptz not null
     );
-    alter table ops.build_progress add column if not exists rebuilt_days date[]
+    alter table ops.build_progress add column if not exists rebuilt_days date[];
+    create table if not exists ops.mart_changes (
+        id bigint generated always as identity primary key,
+        invocation_id text not null,
+        mart text not null,
+        kind text not null check (kind in ('DAYS', 'FIRST_BUILD', 'FULL_REFRESH')),
+        day date,
+        rows_before bigint not null,
+        rows_after bigint not null,
+        rows_added bigint,
+        rows_removed bigint,
+        rows_changed bigint,
+        recorded_at timestamptz not null
+    );
+    create index if not exists mart_changes_mart_day on ops.mart_changes (mart, day)
 {%- endmacro %}
 
 {#

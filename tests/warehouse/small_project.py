@@ -35,6 +35,7 @@ PROJECT = {
             # rows are exchanged and progress is not yet written: here a test can hold the build up
             "{% if var('stall') == model.name %}select pg_advisory_xact_lock(1){% endif %}",
             "{{ record_progress() }}",
+            "{{ record_whole_build() }}",
         ],
     },
 }

@@ -1,6 +1,6 @@
--- Rows that a later answer of the same source changed or dropped, as they were. With int_daily_prices__unioned, which
--- holds what stands now, it says what was known at any moment. A day with one answer has no row here and costs a look at
--- the ledger.
+-- Rows that a later answer of the same source changed or dropped, as they were. With int_daily_prices__unioned, that
+-- holds what stands now, it says what was known at any moment. A day with one answer has no row here and costs a look
+-- at the ledger.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
