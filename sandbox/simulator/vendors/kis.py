@@ -346,10 +346,12 @@ class _Answers:
         ]  # fmt: skip
 
 
+def _dated(action: CorporateAction) -> Record:
+    return {"record_date": yyyymmdd(action.record_date), "sht_cd": action.stock.code}
+
+
 def _named(action: CorporateAction) -> Record:
-    return {
-        "record_date": yyyymmdd(action.record_date),
-        "sht_cd": action.stock.code,
+    return _dated(action) | {
         "isin_name": action.stock.name_on(action.record_date),
         "stk_kind": "우선" if action.stock.is_preferred else "보통",
     }
@@ -400,7 +402,7 @@ def _reduction(action: CorporateAction) -> Record:
 
 
 def _split_off(action: CorporateAction) -> Record:
-    return _named(action) | _halt(action) | {
+    return _dated(action) | _halt(action) | {
         "opp_cust_cd": "",
         "opp_cust_nm": "",
         "cust_cd": "",
