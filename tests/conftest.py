@@ -52,6 +52,11 @@ class Database:
         with self.connect() as connection:
             return connection.execute(query).fetchall()
 
+    def execute(self, statements: str) -> None:
+        """Run statements that return nothing."""
+        with self.connect() as connection:
+            connection.execute(statements)
+
     def loaders(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m loaders`."""
         return self._run([sys.executable, "-m", "loaders", *arguments], environment)
