@@ -71,12 +71,10 @@ class Flows:
                     if absent or (stock == "457550" and day < date(2025, 5, 14)):
                         continue
                     pension = stock != "000660" or day >= date(2025, 6, 4)
-                    for name in ("FOREIGN", "INSTITUTION", "PENSION", "RETAIL", "OTHER"):
-                        if name == "PENSION" and not pension:
-                            continue
-                        volume, value = (
-                            int(number) for number in random.integers(-(10**9), 10**9, 2)
-                        )
+                    names = ["FOREIGN", "INSTITUTION", "RETAIL", "OTHER"] + ["PENSION"] * pension
+                    nets = random.integers(-(10**9), 10**9, (len(names), 2))
+                    nets[0] -= nets.sum(axis=0)  # what is bought is sold
+                    for name, (volume, value) in zip(names, nets.tolist(), strict=True):
                         connection.execute(
                             "insert into marts.investor_trading values"
                             " (%s, %s, %s, %s, %s, %s, 0, %s, 0, %s, 'infomax', %s)",
@@ -234,7 +232,7 @@ def test_a_late_correction_reaches_its_periods_and_every_session_that_looks_back
     assert (min(changed), max(changed)) == ("2025-02-03", "2025-12-30")
     assert len(changed) == len(flows.sessions("2025-02-03", "2025-12-31"))
     flows.check()
-    # a session that was missing comes, and completes its week; a stock disappears from another
+    # a session that was missing comes, and completes its week
     NOT_COLLECTED.discard(date(2025, 3, 12))
     flows.collect([date(2025, 3, 12)], seed=6)
     flows.build()
@@ -245,6 +243,8 @@ def test_an_incremental_build_equals_a_full_refresh(flows: Flows) -> None:
     stepwise = flows.checksums()
     flows.build("--full-refresh")
     assert flows.checksums() == stepwise
+    tested = flows.database.dbt("test", "--select", *FLOW_MARTS)
+    assert tested.returncode == 0, tested.stdout
 
 
 def test_a_build_without_news_writes_nothing(flows: Flows) -> None:
@@ -328,11 +328,22 @@ def test_adjusted_columns_are_those_of_the_adjusted_days(
     found = frame(bars, f"select * from marts.{mart}")
     found[columns] = found[columns].astype(float)
     same(found[[*by, *columns]], expected.reset_index(), by)
-    # 086960 gave three new shares for one on 2023-01-09, a Monday in the second week of the month
+    # 358570 gave a share for a share on Friday 2024-01-19: what was before it in the period is halved, the close is not
     assert bars.rows(
-        f"select count(*) from marts.{mart} where stock_code = '086960' and adjusted_high_price < high_price"
-        f" and {period} < '2023-01-09'"
-    ) == [(len({"week": ["2023-01-02"], "month": ["2023-01-01"]}[period]),)]
+        "select adjusted_open_price < open_price * 0.6, adjusted_high_price < high_price, adjusted_close_price = close_price"
+        f" from marts.{mart} where stock_code = '358570' and {period} in ('2024-01-15', '2024-01-01')"
+        " order by 3 desc, 1 desc limit 1"
+    ) == [(True, True, True)]
+
+
+@pytest.mark.parametrize("window", ["10", "all"])
+def test_dbt_s_own_tests_pass_on_real_bars(bars: Database, window: str) -> None:
+    tested = bars.dbt(
+        "test", "--select", "ohlcv_weekly", "ohlcv_monthly", "int_ohlcv_weekly__aggregated",
+        "int_ohlcv_monthly__aggregated", "--vars", f"test_window_days: {window}",
+    )  # fmt: skip
+    assert tested.returncode == 0, tested.stdout
+    assert "WARN=0 ERROR=0" in tested.stdout
 
 
 def test_one_new_factor_changes_adjusted_weeks_without_a_row_being_written(bars: Database) -> None:
