@@ -80,6 +80,10 @@
     {%- if days and model.config.meta.get('with_next_session') -%}
         {%- do days.extend(neighbouring_sessions('next_session', days)) -%}
     {%- endif -%}
+    {%- if days and model.config.meta.get('reaches_sessions') -%}
+        {%- do days.extend(sessions_reached(days)) -%}
+    {%- endif -%}
+    {%- if model.config.meta.get('period') -%}{{ return(first_days_of_periods(days, model.config.meta.period)) }}{%- endif -%}
     {{ return(days | unique | sort | list) }}
 {%- endmacro %}
 

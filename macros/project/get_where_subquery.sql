@@ -22,18 +22,20 @@
     {%- set tested = graph.nodes.get(model.attached_node) or {} -%}
     {%- set meta = {'day_column': 'time'} -%}
     {%- do meta.update(tested.get('config', {}).get('meta', {})) -%}
-    {%- set day_column = meta.day_column -%}
     {%- if flags.FULL_REFRESH or var('test_window_days') | string == 'all' or not load_relation(relation) -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set newest = run_query("select to_char(max(" ~ day_column ~ ")::date - " ~ var('test_window_days')
-        ~ ", 'YYYY-MM-DD') from " ~ relation).rows[0][0] -%}
-    {%- set built = days_built_in_this_run(model.attached_node) -%}
+    {#- the newest day of a view that groups its table is the table's (meta.window_of): of the view it would cost all history -#}
+    {%- set table = graph.nodes['model.' ~ project_name ~ '.' ~ meta.window_of] if meta.get('window_of') else none -%}
+    {%- set newest_day = (table.config.meta.day_column if table else meta.day_column) -%}
+    {%- set newest = run_query("select to_char(max(" ~ newest_day ~ ")::date - " ~ var('test_window_days')
+        ~ ", 'YYYY-MM-DD') from " ~ (table.relation_name if table else relation)).rows[0][0] -%}
+    {%- set built = days_built_in_this_run(table.unique_id if table else model.attached_node) -%}
     {%- if newest is none or built is none -%}
         {{ return('') }}
     {%- endif -%}
     {%- set older = built | select('le', newest) | list -%}
-    {{ return(day_column ~ " > date '" ~ newest ~ "'"
+    {{ return(meta.day_column ~ " > date '" ~ newest ~ "'"
         ~ (" or " ~ lies_on_days(meta, older) if older else "")) }}
 {%- endmacro %}
 
