@@ -23,7 +23,9 @@ def test_the_default_goal_lists_every_target_with_what_it_does(clone: Clone) -> 
     listed = clone.make()
     assert listed.returncode == 0
     names = {line.split()[1] for line in listed.stdout.splitlines() if line.startswith("make ")}
-    rules = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    rules = re.findall(
+        r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert names == set(rules)
     assert {"setup", "up", "down", "psql", "load", "build", "demo", "test"} <= names
     assert clone.make("help").stdout == listed.stdout
