@@ -21,7 +21,7 @@ PACKAGES = ROOT / "build" / "timescale"
 def timescale_database() -> Iterator[Database]:
     """An empty database with the extension; skips the test where neither server can be had."""
     if os.environ.get("TIMESCALE_PGHOST"):
-        with _named_server() as database:
+        with named_timescale_database() as database:
             yield database
     else:
         with _webassembly() as database:
@@ -29,8 +29,12 @@ def timescale_database() -> Iterator[Database]:
 
 
 @contextmanager
-def _named_server() -> Iterator[Database]:
-    """A database of its own on the server that TIMESCALE_PGHOST, …PORT, …USER, …PASSWORD and …DATABASE name."""
+def named_timescale_database() -> Iterator[Database]:
+    """A database of its own on the server that TIMESCALE_PGHOST, …PORT, …USER, …PASSWORD and …DATABASE name; else skips."""
+    if not os.environ.get("TIMESCALE_PGHOST"):
+        pytest.skip(
+            "no TIMESCALE_PGHOST: the whole project needs a TimescaleDB server of several connections"
+        )
     server = Database(
         {
             f"PG{name}": os.environ.get(f"TIMESCALE_PG{name}", usual)
