@@ -12,7 +12,9 @@ from psycopg import sql
 from loaders.contracts import RawTable, raw_tables
 from loaders.errors import DatabaseError, MixedDataError
 
-SCHEMAS = ("raw", "staging", "intermediate", "marts", "snapshots", "quality", "ops", "seeds")
+SCHEMAS = (
+    "raw", "staging", "intermediate", "marts", "partitions", "snapshots", "quality", "ops", "seeds",
+)  # fmt: skip
 
 LEDGER = """
 create sequence if not exists raw.fetch_id_sequence;

@@ -44,6 +44,7 @@ class Database:
             user=named["PGUSER"],
             password=named["PGPASSWORD"],
             dbname=named["PGDATABASE"],
+            sslmode=named.get("PGSSLMODE", "prefer"),
             autocommit=True,
         )
 

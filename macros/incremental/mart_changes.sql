@@ -5,10 +5,10 @@
     Marts take part by their primary key; a table without one (an intermediate model) is not audited.
 #}
 
-{# Columns of the primary key of the model at hand; empty where it has none #}
-{% macro primary_key_columns() -%}
+{# Columns of a model's primary key; empty where it has none #}
+{% macro primary_key_columns(node) -%}
     {%- set found = [] -%}
-    {%- for constraint in model.get('constraints', []) if constraint.type == 'primary_key' -%}
+    {%- for constraint in node.get('constraints', []) if constraint.type == 'primary_key' -%}
         {%- do found.extend(constraint.columns) -%}
     {%- endfor -%}
     {{ return(found) }}
@@ -24,7 +24,7 @@
     to compare with, which is every new day, the new rows are only counted.
 #}
 {% macro record_swapped_rows(arg_dict, condition) -%}
-    {%- set key = primary_key_columns() -%}
+    {%- set key = primary_key_columns(model) -%}
     {%- set day = day_of_row(model.config.meta) -%}
     {%- set old_rows = 'select * from ' ~ arg_dict['target_relation'] ~ ' where ' ~ condition -%}
     {%- if not key -%}{{ return('') }}{%- endif -%}
@@ -60,7 +60,7 @@
 {# post-hook: a first build and a full refresh leave one row, by counts alone: comparing thirty years twice is no audit's cost #}
 {% macro record_whole_build() -%}
     {%- set strategy = model.config.get('incremental_strategy') or '' -%}
-    {%- if execute and strategy.startswith('swap_') and primary_key_columns() and not is_incremental() -%}
+    {%- if execute and strategy.startswith('swap_') and primary_key_columns(model) and not is_incremental() -%}
         {%- set backup = this.incorporate(path={'identifier': this.identifier ~ '__dbt_backup'}) -%}
         {%- set was_there = run_query("select to_regclass('" ~ backup ~ "') is not null").rows[0][0] -%}
         insert into ops.mart_changes

@@ -80,6 +80,7 @@
     {%- set days = days_to_rebuild() -%}
     {%- if days %}
         {%- set condition = lies_on_days(model.config.meta, days) %}
+        {{ prepare_for_days(arg_dict['target_relation'], days) }}
         {{ record_swapped_rows(arg_dict, condition) }}
         delete from {{ arg_dict['target_relation'] }}
         where {{ condition }};
@@ -91,6 +92,7 @@
     {%- set days = days_to_rebuild() -%}
     {%- if days %}
         {%- set condition = model.config.meta.day_column ~ ' >= ' ~ days_as_sql_list(days[:1]) %}
+        {{ prepare_for_days(arg_dict['target_relation'], days) }}
         {{ record_swapped_rows(arg_dict, condition) }}
         delete from {{ arg_dict['target_relation'] }}
         where {{ condition }};

@@ -24,22 +24,28 @@
         {%- do run_query(create_audit_table()) -%}
         {%- do run_query(create_snapshot_progress()) -%}
         {%- do check_replay() -%}
-        {%- do run_query(register_run()) -%}
-        {%- set blocker = run_query(blocking_run()).rows -%}
-        {%- if blocker -%}
-            {{ exceptions.raise_compiler_error(
-                'another dbt run works on database ' ~ target.dbname ~ ' since ' ~ blocker[0][0]
-                ~ ': wait for it to end and start again'
-            ) }}
-        {%- endif -%}
+        {%- do register_or_refuse() -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro register_or_refuse() -%}
+    {%- do run_query(register_run()) -%}
+    {%- set blocker = run_query(blocking_run()).rows -%}
+    {%- if blocker -%}
+        {{ exceptions.raise_compiler_error(
+            'another dbt run works on database ' ~ target.dbname ~ ' since ' ~ blocker[0][0]
+            ~ ': wait for it to end and start again'
+        ) }}
     {%- endif -%}
 {%- endmacro %}
 
 {#  on-run-end  #}
 {% macro end_run() -%}
-    {%- if is_writing_run() -%}
-        update ops.build_runs set ended_at = clock_timestamp(), outcome = 'ENDED' where invocation_id = '{{ invocation_id }}'
-    {%- endif -%}
+    {%- if is_writing_run() -%}{{ closed_run() }}{%- endif -%}
+{%- endmacro %}
+
+{% macro closed_run() -%}
+    update ops.build_runs set ended_at = clock_timestamp(), outcome = 'ENDED' where invocation_id = '{{ invocation_id }}'
 {%- endmacro %}
 
 {% macro create_run_tables() -%}

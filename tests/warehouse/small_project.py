@@ -25,7 +25,13 @@ PROJECT = {
     "macro-paths": ["macros"],
     "test-paths": ["tests"],
     "flags": {"send_anonymous_usage_stats": False},
-    "vars": {"test_window_days": 10, "stall": ""},
+    "vars": {
+        "test_window_days": 10,
+        "stall": "",
+        "timeseries_chunk_interval": "7 days",
+        "timeseries_compress_after": "14 days",
+        "timeseries_retention": "",
+    },
     "on-run-start": ["{{ begin_run() }}"],
     "on-run-end": ["{{ write_audit(results) }}", "{{ end_run() }}"],
     "models": {
@@ -126,13 +132,22 @@ class SmallProject:
     def _environment(self) -> dict[str, str]:
         return self.database.process_environment() | {"DBT_PROFILES_DIR": str(ROOT / "profiles")}
 
-    def dbt(self, *arguments: str) -> str:
-        """Run dbt to a good end; returns what it printed."""
-        done = subprocess.run(
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             self._command(*arguments), cwd=self.folder, env=self._environment(), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
+
+    def dbt(self, *arguments: str) -> str:
+        """Run dbt to a good end; returns what it printed."""
+        done = self._run(*arguments)
         assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def failing(self, *arguments: str) -> str:
+        """Run dbt to an end that is not good; returns what it printed."""
+        done = self._run(*arguments)
+        assert done.returncode != 0, done.stdout
         return done.stdout
 
     @contextmanager

@@ -1,7 +1,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'time', 'datasets': ['investor_trading']},
+    meta={
+        'day_column': 'time',
+        'datasets': ['investor_trading'],
+        'timeseries': {'native_partitions': none, 'chunk_interval': 'timeseries_daily_chunk_interval'},
+    },
     indexes=[{'columns': ['time', 'investor_type']}],
 ) }}
 

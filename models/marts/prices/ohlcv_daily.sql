@@ -1,7 +1,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'time', 'datasets': ['ohlcv_daily']},
+    meta={
+        'day_column': 'time',
+        'datasets': ['ohlcv_daily'],
+        'timeseries': {'native_partitions': none, 'chunk_interval': 'timeseries_daily_chunk_interval'},
+    },
     indexes=[{'columns': ['time']}],
 ) }}
 

@@ -1,7 +1,12 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'time', 'day_is_moment': true, 'datasets': ['ohlcv_minute']},
+    meta={
+        'day_column': 'time',
+        'day_is_moment': true,
+        'datasets': ['ohlcv_minute'],
+        'timeseries': {'native_partitions': 'month', 'chunk_interval': 'timeseries_chunk_interval'},
+    },
     indexes=[{'columns': ['time']}],
 ) }}
 

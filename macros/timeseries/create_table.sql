@@ -1,0 +1,65 @@
+{#
+    How a time series is kept, behind one set of models.
+
+    A model says config(meta={'timeseries': {…}}) and nothing else of storage:
+        native_partitions   'month', or none: on PostgreSQL alone, partitions by KST month or one table
+        chunk_interval      the variable that says how long a chunk of a hypertable is
+    On the target timescale it becomes a hypertable. A table cannot be turned into either afterwards: it is made empty,
+    with contract and key, then partitioned, then filled, in the transaction of the model.
+#}
+
+{# 'partitions', 'hypertable' or 'plain': how a table with this meta.timeseries is made on this target #}
+{% macro wanted_storage(timeseries) -%}
+    {%- if timeseries and target.name == 'timescale' -%}
+        {%- do check_timescale() -%}
+        {{ return('hypertable') }}
+    {%- endif -%}
+    {{ return('partitions' if timeseries and timeseries.native_partitions else 'plain') }}
+{%- endmacro %}
+
+{# The same of a table that is there, whoever made it; none where there is none #}
+{% macro existing_storage(relation) -%}
+    {%- set found = run_query(
+        "select relkind::text, exists (select from pg_extension where extname = 'timescaledb')"
+        ~ " from pg_class where oid = to_regclass('" ~ relation ~ "')"
+    ).rows -%}
+    {%- if not found -%}{{ return(none) }}{%- endif -%}
+    {%- if found[0][0] == 'p' -%}{{ return('partitions') }}{%- endif -%}
+    {%- if found[0][1] and is_hypertable(relation) -%}{{ return('hypertable') }}{%- endif -%}
+    {{ return('plain') }}
+{%- endmacro %}
+
+{# dbt's hook for new tables: its own for everything but time series #}
+{% macro postgres__create_table_as(temporary, relation, sql) -%}
+    {%- set meta = {} if temporary else model.config.get('meta', {}) -%}
+    {%- set storage = wanted_storage(meta.get('timeseries')) -%}
+    {%- if storage == 'plain' -%}
+        {{ return(dbt.postgres__create_table_as(temporary, relation, sql)) }}
+    {%- endif -%}
+    create table {{ relation }}
+    {{ get_assert_columns_equivalent(sql) }}
+    {{ get_table_columns_and_constraints() }}
+    {{ 'partition by range (' ~ meta.day_column ~ ')' if storage == 'partitions' }};
+    {% if storage == 'partitions' -%}
+        {{ create_partitions(relation, model.name, meta, months_of_days(collected_days(meta.datasets))) }}
+    {%- else -%}
+        {{ create_hypertable(relation, meta, primary_key_columns(model)) }}
+    {%- endif %}
+    insert into {{ relation }} ({{ adapter.dispatch('get_column_names', 'dbt')() }})
+    {{ get_select_subquery(sql) }};
+{%- endmacro %}
+
+{#
+    What a table needs before rows of some days are exchanged in it; the strategies of macros/incremental call it in the
+    transaction of the exchange. By what the table is and not by what the target would make of it: one that was not moved yet
+    goes on as it is.
+#}
+{% macro prepare_for_days(relation, days) -%}
+    {%- set meta = model.config.get('meta', {}) -%}
+    {%- set storage = existing_storage(relation) if meta.get('timeseries') else none -%}
+    {%- if storage == 'partitions' -%}
+        {{ create_partitions(relation, model.name, meta, months_of_days(days)) }}
+    {%- elif storage == 'hypertable' -%}
+        {{ allow_changes_of_compressed_rows() }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,56 @@
+{#
+    TimescaleDB, on the target timescale: chunks by a length that the model chooses, compressed once no build is likely to
+    come back to them, dropped only where `timeseries_retention` says so.
+#}
+
+{# Refuses where the server lacks the extension or has one that is too old #}
+{% macro check_timescale() -%}
+    {%- set found = run_query("select extversion from pg_extension where extname = 'timescaledb'").rows -%}
+    {%- if not found -%}
+        {{ exceptions.raise_compiler_error(
+            'target timescale needs the extension timescaledb in database ' ~ target.dbname
+            ~ ': run `create extension timescaledb` there, or choose --target postgres'
+        ) }}
+    {%- endif -%}
+    {%- set parts = found[0][0].split('-')[0].split('.') -%}
+    {%- if (parts[0] | int, parts[1] | int) < (2, 18) -%}
+        {{ exceptions.raise_compiler_error(
+            'target timescale needs timescaledb 2.18 or newer and database ' ~ target.dbname ~ ' has ' ~ found[0][0]
+            ~ ': run `alter extension timescaledb update` there'
+        ) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro is_hypertable(relation) -%}
+    {{ return(run_query(
+        "select exists (select from timescaledb_information.hypertables where hypertable_schema = '" ~ relation.schema
+        ~ "' and hypertable_name = '" ~ relation.identifier ~ "')"
+    ).rows[0][0]) }}
+{%- endmacro %}
+
+{#
+    DDL that turns an empty table into a hypertable. What is asked for is mostly one stock over time: rows of a stock lie
+    together, newest first, and then by what else is in the key.
+#}
+{% macro create_hypertable(relation, meta, key) -%}
+    {%- set rest = key | reject('in', ['stock_code', meta.day_column]) | list -%}
+    select create_hypertable(
+        '{{ relation }}',
+        by_range('{{ meta.day_column }}', interval '{{ var(meta.timeseries.chunk_interval) }}'),
+        create_default_indexes => false
+    );
+    alter table {{ relation }} set (
+        timescaledb.compress,
+        timescaledb.compress_segmentby = 'stock_code',
+        timescaledb.compress_orderby = '{{ ([meta.day_column ~ ' desc'] + rest) | join(', ') }}'
+    );
+    select add_compression_policy('{{ relation }}', compress_after => interval '{{ var('timeseries_compress_after') }}');
+    {%- if var('timeseries_retention') %}
+    select add_retention_policy('{{ relation }}', drop_after => interval '{{ var('timeseries_retention') }}');
+    {%- endif %}
+{%- endmacro %}
+
+{# A day of the whole market is more than the extension unpacks for one statement; the limit is lifted for the transaction #}
+{% macro allow_changes_of_compressed_rows() -%}
+    set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
+{%- endmacro %}

@@ -1,0 +1,172 @@
+"""The target timescale on a real TimescaleDB: hypertables, compression, exchanges in compressed chunks, moves and back.
+
+The tests of this file are one story and run in its order. A small project over the real macros: the WebAssembly build that
+serves where no other server is named takes one connection at a time.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Database
+from tests.timescale.server import timescale_database
+from tests.warehouse import storage_project
+from tests.warehouse.small_project import SmallProject
+
+TABLES = ("ticks", "flows")
+ONE_CONNECTION = ("--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Database]:
+    with timescale_database() as database:
+        with database.connect() as connection:
+            connection.execute("create extension if not exists timescaledb")
+        done = database.loaders("init")
+        assert done.returncode == 0, done.stderr
+        yield database
+
+
+@pytest.fixture(scope="module")
+def project(database: Database, tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    return storage_project.write(tmp_path_factory.mktemp("timescale") / "project", database)
+
+
+def dbt(project: SmallProject, *arguments: str, target: str = "timescale") -> str:
+    return project.dbt(*arguments, *ONE_CONNECTION, "--target", target)
+
+
+def rows(project: SmallProject) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of the time series."""
+    return {
+        table: project.database.rows(f"select * from marts.{table} order by 1, 2")
+        for table in TABLES
+    }
+
+
+def kinds(project: SmallProject) -> list[tuple[object, ...]]:
+    """Which tables are what."""
+    return project.database.rows(
+        "select relname::text, case when relname in (select hypertable_name from timescaledb_information.hypertables)"
+        " then 'hypertable' else relkind::text end from pg_class"
+        " where relname in ('ticks', 'flows') and relnamespace = 'marts'::regnamespace order by 1"
+    )
+
+
+def compress(project: SmallProject) -> int:
+    """Do what the policy does, which has no jobs in WebAssembly; returns how many chunks are compressed."""
+    with project.database.connect() as connection:
+        for table in TABLES:
+            connection.execute(
+                f"select compress_chunk(chunk, if_not_compressed => true) from show_chunks('marts.{table}') as chunk"
+            )
+    ((count,),) = project.database.rows(
+        "select count(*) from timescaledb_information.chunks where is_compressed"
+    )
+    return int(str(count))
+
+
+HYPERTABLES = [("flows", "hypertable"), ("ticks", "hypertable")]
+
+
+def test_a_first_build_makes_hypertables_with_key_compression_and_policies(
+    project: SmallProject,
+) -> None:
+    project.collect(1, "2026-01-05", a=1, b=2)
+    project.collect(
+        0, "2026-01-06", a=6, b=7
+    )  # of the same chunk: packed together with the day before
+    project.collect(2, "2026-01-20", a=3, b=4)
+    project.collect(3, "2026-02-03", a=5)
+    dbt(project, "run")
+    assert kinds(project) == HYPERTABLES
+    assert len(rows(project)["ticks"]) == 7
+    assert project.database.rows(
+        "select table_name, count(*) from information_schema.table_constraints"
+        " where constraint_type = 'PRIMARY KEY' and table_name in ('flows', 'ticks') group by 1 order by 1"
+    ) == [("flows", 1), ("ticks", 1)]
+    assert project.database.rows(
+        "select hypertable_name, time_interval::text from timescaledb_information.dimensions order by 1"
+    ) == [("flows", "7 days"), ("ticks", "7 days")]
+    assert project.database.rows(
+        "select hypertable_name, string_agg(attname || coalesce(' segment ' || segmentby_column_index, '')"
+        " || case when orderby_asc then '' when not orderby_asc then ' desc' else '' end, ', '"
+        " order by segmentby_column_index, orderby_column_index)"
+        " from timescaledb_information.compression_settings group by 1 order by 1"
+    ) == [
+        ("flows", "stock_code segment 1, time desc, investor_type"),
+        ("ticks", "stock_code segment 1, time desc"),
+    ]
+    # nothing is dropped unless somebody says so
+    assert project.database.rows(
+        "select hypertable_name, proc_name, config ->> 'compress_after' from timescaledb_information.jobs"
+        " where hypertable_name is not null order by 1, 2"
+    ) == [("flows", "policy_compression", "14 days"), ("ticks", "policy_compression", "14 days")]
+
+
+def test_days_are_exchanged_in_compressed_chunks_beyond_the_limit_of_the_extension(
+    project: SmallProject,
+) -> None:
+    assert compress(project) == 6
+    with project.database.connect() as connection:
+        # what a day of the whole market is to the usual limit of 100,000 rows; the second one for WebAssembly, where
+        # all connections are one session and the settings of a database are not read
+        limit = "set timescaledb.max_tuples_decompressed_per_dml_transaction = 1"
+        connection.execute(f"alter database {project.database.environment['PGDATABASE']} {limit}")
+        connection.execute(limit)
+    project.collect(4, "2026-01-05", a=10, c=11)
+    project.collect(5, "2026-03-02", a=12)
+    dbt(project, "run")
+    told = project.database.rows(
+        "select (time at time zone 'Asia/Seoul')::date::text, stock_code, value from marts.ticks order by 1, 2"
+    )
+    assert told == [
+        ("2026-01-05", "a", 10), ("2026-01-05", "c", 11),
+        ("2026-01-06", "a", 6), ("2026-01-06", "b", 7), ("2026-01-20", "a", 3), ("2026-01-20", "b", 4),
+        ("2026-02-03", "a", 5), ("2026-03-02", "a", 12),
+    ]  # fmt: skip
+    assert [row[3] for row in rows(project)["flows"]] == [10, 11, 6, 7, 3, 4, 5, 12]
+
+
+def test_a_full_refresh_makes_hypertables_again(project: SmallProject) -> None:
+    before = rows(project)
+    dbt(project, "run", "--full-refresh")
+    assert (rows(project), kinds(project)) == (before, HYPERTABLES)
+    assert project.database.rows(
+        "select count(*) from timescaledb_information.jobs where hypertable_name in ('flows', 'ticks')"
+    ) == [(2,)]
+    assert project.database.rows("select count(*) from marts.newest_ticks") == [(3,)]
+
+
+def test_an_existing_database_moves_to_plain_and_back_and_loses_nothing(
+    project: SmallProject,
+) -> None:
+    compress(project)
+    before = rows(project)
+    told = dbt(project, "run-operation", "move_time_series", target="postgres")
+    assert "ticks: moved from hypertable to partitions" in told
+    assert "flows: moved from hypertable to plain" in told
+    assert (rows(project), kinds(project)) == (before, [("flows", "r"), ("ticks", "p")])
+    # each target builds on, on what it finds and on what it would make
+    project.collect(6, "2026-04-01", a=13)
+    dbt(project, "run", target="postgres")
+    project.collect(7, "2026-05-04", a=14)
+    dbt(project, "run")
+    grown = rows(project)
+    assert len(grown["ticks"]) == len(before["ticks"]) + 2
+    told = dbt(project, "run-operation", "move_time_series")
+    assert "ticks: moved from partitions to hypertable" in told
+    assert (rows(project), kinds(project)) == (grown, HYPERTABLES)
+    assert project.database.rows("select count(*) from marts.newest_ticks") == [(3,)]
+    assert compress(project) > 6
+
+
+def test_retention_is_a_policy_where_it_is_asked_for(project: SmallProject) -> None:
+    asked = ("--vars", "{timeseries_retention: 3650 days, timeseries_chunk_interval: 30 days}")
+    dbt(project, "run", "--full-refresh", "--select", "ticks", *asked)
+    assert project.database.rows(
+        "select config ->> 'drop_after' from timescaledb_information.jobs where proc_name = 'policy_retention'"
+    ) == [("3650 days",)]
+    assert project.database.rows(
+        "select time_interval::text from timescaledb_information.dimensions where hypertable_name = 'ticks'"
+    ) == [("30 days",)]
