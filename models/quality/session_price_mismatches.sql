@@ -40,7 +40,11 @@ priced_days as (
     left join lateral (
         select daily_prices.source
         from daily_prices
-        where daily_prices.trade_date = calendar.date and daily_prices.broken_rules = ''
+        where
+            -- a range of one day, since its order needs the index: for an equality the planner reads the table to the end
+            -- on every day without a price
+            daily_prices.trade_date between calendar.date and calendar.date
+            and daily_prices.broken_rules = ''
         order by daily_prices.trade_date
         limit 1
     ) as priced on true
