@@ -41,8 +41,8 @@ priced_days as (
         select daily_prices.source
         from daily_prices
         where
-            -- a range of one day, since its order needs the index: for an equality the planner reads the table to the end
-            -- on every day without a price
+            -- a range of one day, since its order needs the index: for an equality the planner reads the table to its
+            -- end on every day without a price
             daily_prices.trade_date between calendar.date and calendar.date
             and daily_prices.broken_rules = ''
         order by daily_prices.trade_date
