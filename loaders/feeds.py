@@ -200,11 +200,6 @@ class Feed:
     may_shrink_by: float | None = None
     request_count: Callable[[Sequence[Cell]], int] = len
 
-    @property
-    def tells_past_days(self) -> bool:
-        """Whether an answer is dated: one of a past day says what could be known on that day."""
-        return not self.latest_only
-
     def takes(self, scope: str) -> bool:
         """Whether a scope that a load names is taken as it stands."""
         if self.takes_stock_codes and STOCK_CODE.fullmatch(scope):

@@ -239,5 +239,5 @@ def _cell_rows(source: str, entry: LedgerEntry) -> Iterable[tuple[object, ...]]:
                     outcome.started_at,
                     entry.completed_at,
                     outcome.error if status in (Status.FAILED, Status.PARTIAL) else None,
-                    entry.feed.published(cell.day) if entry.feed.tells_past_days else None,
+                    None if entry.feed.latest_only else entry.feed.published(cell.day),
                 )

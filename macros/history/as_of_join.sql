@@ -11,7 +11,12 @@
     left join {{ relation }} as {{ alias }}
         on
             {{ condition }}
-            and {{ alias }}.valid_from <= {{ day }}
+            and {{ holds_on(alias, day, known_before) }}
+{%- endmacro %}
+
+{#  Condition that a version is valid on a day, as believed now or as known before a moment; for joins that keep no other rows  #}
+{% macro holds_on(alias, day, known_before=none) -%}
+    {{ alias }}.valid_from <= {{ day }}
             and ({{ alias }}.valid_to > {{ day }} or {{ alias }}.valid_to is null)
             {% if known_before is none -%}
             and {{ alias }}.known_to is null

@@ -11,15 +11,6 @@
 {% set attributes = [
     'isin', 'stock_name', 'vendor_market', 'vendor_security_type', 'stock_kind', 'listing_date', 'listed_shares',
 ] %}
-{% set relations = {
-    'stg_infomax__stock_code': 'infomax',
-    'stg_krx__stk_isu_base_info': 'krx',
-    'stg_krx__ksq_isu_base_info': 'krx',
-    'stg_krx__knx_isu_base_info': 'krx',
-    'stg_krx__portal_stocks': 'krx',
-    'int_stocks__kis_listed': 'kis',
-    'stg_kiwoom__stock_list': 'kiwoom',
-} %}
 
 with
 
@@ -94,22 +85,10 @@ lists_at_hand as (
     where next_known_date is null or (true {{ and_from_first_day_to_rebuild('next_known_date') }})
 ),
 
-unioned as (
-    {% for relation, source_name in relations.items() %}
+cells as (
     select
-        lists_at_hand.source,
-        lists_at_hand.scope,
-        lists_at_hand.collection_date as list_date,
-        lists_at_hand.attempt_id,
-        lists_at_hand.known_at,
-        lists_at_hand.known_date,
-        lists_at_hand.known_basis,
-        listed.stock_code,
-        {% for attribute in attributes %}
-        listed.{{ attribute }},
-        {% endfor %}
-        listed.fetch_id,
-        listed.row_number
+        lists_at_hand.*,
+        answers.fetch_id
     from lists_at_hand
     inner join answers
         on
@@ -117,10 +96,10 @@ unioned as (
             and lists_at_hand.scope = answers.scope
             and lists_at_hand.collection_date = answers.collection_date
             and lists_at_hand.attempt_id = answers.attempt_id
-    inner join {{ ref(relation) }} as listed on answers.fetch_id = listed.fetch_id
-    where lists_at_hand.source = '{{ source_name }}'
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+),
+
+unioned as (
+    {{ listed_stocks('cells', attributes, ['attempt_id', 'known_at', 'known_date', 'known_basis']) }}
 ),
 
 -- answers cut by code prefix overlap: the vendor matches a prefix anywhere in the code

@@ -12,15 +12,6 @@
     'isin', 'stock_name', 'stock_name_en', 'vendor_market', 'board_section', 'vendor_security_type', 'stock_kind',
     'listing_date', 'listed_shares',
 ] %}
-{% set relations = {
-    'stg_infomax__stock_code': 'infomax',
-    'stg_krx__stk_isu_base_info': 'krx',
-    'stg_krx__ksq_isu_base_info': 'krx',
-    'stg_krx__knx_isu_base_info': 'krx',
-    'stg_krx__portal_stocks': 'krx',
-    'int_stocks__kis_listed': 'kis',
-    'stg_kiwoom__stock_list': 'kiwoom',
-} %}
 
 with
 
@@ -56,23 +47,7 @@ cells as (
 ),
 
 unioned as (
-    {% for relation, source_name in relations.items() %}
-    select
-        cells.source,
-        cells.scope,
-        cells.collection_date as list_date,
-        listed.stock_code,
-        {% for attribute in attributes %}
-        listed.{{ attribute }},
-        {% endfor %}
-        listed.fetch_id,
-        listed.row_number,
-        cells.fetched_at
-    from cells
-    inner join {{ ref(relation) }} as listed on cells.fetch_id = listed.fetch_id
-    where cells.source = '{{ source_name }}'
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {{ listed_stocks('cells', attributes, ['fetched_at']) }}
 ),
 
 -- answers cut by code prefix overlap: the vendor matches a prefix anywhere in the code

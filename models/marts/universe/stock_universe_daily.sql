@@ -110,11 +110,7 @@ named as (
         listings.stock_code
     from sessions
     inner join listings
-        on
-            sessions.time >= listings.valid_from
-            and (sessions.time < listings.valid_to or listings.valid_to is null)
-            and sessions.known_before > listings.known_from
-            and (sessions.known_before <= listings.known_to or listings.known_to is null)
+        on {{ holds_on('listings', 'sessions.time', 'sessions.known_before') }}
     inner join listed_by_list
         on
             listings.stock_code = listed_by_list.stock_code
@@ -145,11 +141,7 @@ members as (
         bool_or(index_members.index_name = 'KOSDAQ150') as is_kosdaq150
     from sessions
     inner join index_members
-        on
-            sessions.time >= index_members.valid_from
-            and (sessions.time < index_members.valid_to or index_members.valid_to is null)
-            and sessions.known_before > index_members.known_from
-            and (sessions.known_before <= index_members.known_to or index_members.known_to is null)
+        on {{ holds_on('index_members', 'sessions.time', 'sessions.known_before') }}
     group by sessions.time, index_members.stock_code
 ),
 
