@@ -1,5 +1,9 @@
 {{ config(indexes=[{'columns': ['stock_code', 'valid_from']}, {'columns': ['market', 'valid_from']}]) }}
 
+{% set attributes = [
+    'stock_name', 'market', 'segment', 'security_type', 'isin', 'listing_date', 'listed_shares', 'source',
+] %}
+
 with
 
 known as (
@@ -22,18 +26,11 @@ placed as (
 states as (
     select
         stock_code,
-        stock_name,
-        market,
-        segment,
-        security_type,
-        isin,
-        listing_date,
-        listed_shares,
+        {{ attributes | join(', ') }},
         is_active,
         known_from,
         known_to,
         known_basis,
-        source,
         case
             when
                 is_active
@@ -47,23 +44,14 @@ states as (
 ),
 
 versions as (
-    {{ versions_of_states('states', ['stock_code'], [
-        'stock_name', 'market', 'segment', 'security_type', 'isin', 'listing_date', 'listed_shares', 'source',
-    ], is_there='followed.is_active') }}
+    {{ versions_of_states('states', ['stock_code'], attributes, is_there='followed.is_active') }}
 ),
 
 -- known by its delisting alone: when it was listed is told with it
 gone_unseen as (
     select
         stock_code,
-        stock_name,
-        market,
-        segment,
-        security_type,
-        isin,
-        listing_date,
-        listed_shares,
-        source,
+        {{ attributes | join(', ') }},
         listing_date as valid_from,
         state_date as valid_to,
         false as is_current,
@@ -85,7 +73,7 @@ unioned as (
     select * from versions
     union all
     select
-        stock_code, stock_name, market, segment, security_type, isin, listing_date, listed_shares, source,
+        stock_code, {{ attributes | join(', ') }},
         valid_from, valid_to, is_current, known_from, known_to, known_basis
     from gone_unseen
 ),
