@@ -10,9 +10,20 @@
 
 {#
     CTE complete_periods: whether every session that the calendar has in a period was collected, by any name. Decided by rows of
-    the period alone, so that it comes out the same whenever it is built. Reads the CTEs `calendar_sessions` and `collected_sessions`.
+    the period alone, so that it comes out the same whenever it is built. `facts` is the relation of daily facts.
 #}
-{% macro complete_periods(period) -%}
+{% macro complete_periods(period, facts) -%}
+    collected_sessions as (
+        select distinct time from {{ facts }}
+        where true
+        {{ and_in_periods_to_rebuild('time') }}
+    ),
+
+    calendar_sessions as (
+        select date from {{ ref('trading_calendar') }}
+        where is_session
+    ),
+
     complete_periods as (
         select
             {{ period_of(period, 'calendar_sessions.date') }} as {{ period }},
@@ -33,18 +44,7 @@
         {{ and_in_periods_to_rebuild('time') }}
     ),
 
-    collected_sessions as (
-        select distinct time from {{ ref('investor_trading') }}
-        where true
-        {{ and_in_periods_to_rebuild('time') }}
-    ),
-
-    calendar_sessions as (
-        select date from {{ ref('trading_calendar') }}
-        where is_session
-    ),
-
-    {{ complete_periods(period) }},
+    {{ complete_periods(period, ref('investor_trading')) }},
 
     summed as (
         select
@@ -92,18 +92,7 @@
         {{ and_in_periods_to_rebuild('time') }}
     ),
 
-    collected_sessions as (
-        select distinct time from {{ ref('ohlcv_daily') }}
-        where true
-        {{ and_in_periods_to_rebuild('time') }}
-    ),
-
-    calendar_sessions as (
-        select date from {{ ref('trading_calendar') }}
-        where is_session
-    ),
-
-    {{ complete_periods(period) }},
+    {{ complete_periods(period, ref('ohlcv_daily')) }},
 
     grouped as (
         select
