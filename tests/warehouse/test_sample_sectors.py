@@ -20,7 +20,10 @@ def warehouse(new_database: Callable[..., Database], simulator: Simulator) -> Da
     assert loaded.returncode == 0, loaded.stderr
     built = database.dbt("build")
     assert built.returncode == 0, built.stdout
-    assert "WARN=0" in built.stdout, built.stdout
+    # the lists are older than the other answers: their business dates wait for the command that walks them
+    assert database.rows(
+        "select distinct table_name from marts.data_quality_checks where details ->> 'status' <> 'pass'"
+    ) == [("snapshot_dates_waiting",)]
     return database
 
 
