@@ -356,7 +356,7 @@ def built(new_database: Callable[..., Database]) -> Database:
         run = load(database, vendor, code)
         assert run.returncode == 0, (code, run.stderr)
         assert status(database, code) == ("SUCCESS", None), code
-    done = database.dbt("build")
+    done = database.build("ohlcv_minute", "rejected_rows", "warned_rows")
     assert done.returncode == 0, done.stdout
     return database
 
@@ -438,7 +438,7 @@ def test_a_second_look_replaces_the_day_and_keeps_when_a_bar_first_came(built: D
     for code in ("100020", "200010"):
         # the running total of the last bar differs, so that the payload is another one
         assert load(built, Vendor(whole_day(301)), code).returncode == 0
-    done = built.dbt("build", "--select", "+ohlcv_minute")
+    done = built.build("ohlcv_minute")
     assert done.returncode == 0, done.stdout
     assert built.rows("select count(*) from marts.ohlcv_minute where stock_code = '100020'") == [
         (301,)

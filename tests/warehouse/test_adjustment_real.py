@@ -21,7 +21,7 @@ def warehouse(new_database: Callable[..., Database], real_data: Path) -> Databas
         MARCAP_BASE_URL=str(real_data / "daily_krx_raw_marcap"),
     )  # fmt: skip
     assert loaded.returncode == 0, loaded.stderr
-    built = database.dbt("build")
+    built = database.build("ohlcv_daily_adjusted", "adjustment_factors", "corporate_actions")
     assert built.returncode == 0, built.stdout
     return database
 
@@ -243,7 +243,9 @@ def test_a_session_that_comes_later_gives_the_day_after_it_its_factors(
             "load", "--source", "marcap", "--from", day, "--to", day, MARCAP_BASE_URL=files
         )
         assert loaded.returncode == 0, loaded.stderr
-        built = database.dbt("build", "--exclude-resource-type", "test", "unit_test")
+        built = database.dbt(
+            "build", "--exclude-resource-type", "test", "--select", "+adjustment_factors"
+        )
         assert built.returncode == 0, built.stdout
         found.append(database.rows(reasons))
     assert found == [

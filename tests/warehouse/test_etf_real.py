@@ -157,7 +157,7 @@ def warehouse(new_database: Callable[..., Database], holdings: Holdings) -> Data
             check=False,
         )
     assert loaded.returncode == 0, loaded.stderr
-    built = database.dbt("build")
+    built = database.build("etf_portfolios", "etf_portfolio_totals")
     assert built.returncode == 0, built.stdout
     return database
 

@@ -30,7 +30,7 @@ def warehouse(new_database: Callable[..., Database], simulator: Simulator) -> Da
     for arguments in loads:
         run = database.loaders("load", *arguments, *days, **simulator.environment)
         assert run.returncode == 0, run.stderr
-    built = database.dbt("build")
+    built = database.build("floating_shares", "investor_trading", "stock_sectors")
     assert built.returncode == 0, built.stdout
     return database
 

@@ -29,7 +29,11 @@ def warehouse(new_database: Callable[..., Database], simulator: Simulator) -> Da
             **simulator.environment,
         )
         assert loaded.returncode == 0, f"{source} {dataset}: {loaded.stderr}"
-    built = database.dbt("build")
+    built = database.build(
+        "stocks", "ohlcv_daily", "index_daily", "foreign_ownership_daily", "etf_portfolios", "ranking_comparison",
+        "investor_total_placement", "etf_portfolio_totals", "rejected_rows", "staging.infomax",
+    )  # fmt: skip
+
     assert built.returncode == 0, built.stdout
     return database
 
@@ -181,7 +185,9 @@ def test_a_component_that_lost_its_zeros_holds_the_fund_back(
         "--from", LAST, "--to", LAST, "--refresh",
     )  # fmt: skip
     assert warehouse.loaders(*arguments, **simulator.environment).returncode == 0
-    assert warehouse.dbt("build").returncode == 0
+    assert (
+        warehouse.build("etf_portfolios", "etf_portfolio_totals", "rejected_rows").returncode == 0
+    )
     assert warehouse.rows(
         "select stock_code, item, rule_id from quality.rejected_rows where dataset = 'etf_portfolios' order by 2, row_number"
     ) == [
@@ -197,7 +203,9 @@ def test_a_component_that_lost_its_zeros_holds_the_fund_back(
     )
     simulator.clear_faults()
     assert warehouse.loaders(*arguments, **simulator.environment).returncode == 0
-    assert warehouse.dbt("build").returncode == 0
+    assert (
+        warehouse.build("etf_portfolios", "etf_portfolio_totals", "rejected_rows").returncode == 0
+    )
     assert warehouse.rows("select count(*) from quality.rejected_rows") == [(0,)]
     assert warehouse.rows("select count(*) > 0 from marts.etf_portfolios where etf_code = '993020'") == [
         (True,)
@@ -226,7 +234,9 @@ def test_two_deposits_are_one_row_with_the_sum(warehouse: Database, simulator: S
         "--from", "2026-05-14", "--to", "2026-05-14", **simulator.environment,
     )  # fmt: skip
     assert loaded.returncode == 0, loaded.stderr
-    assert warehouse.dbt("build").returncode == 0
+    assert (
+        warehouse.build("etf_portfolios", "etf_portfolio_totals", "rejected_rows").returncode == 0
+    )
     assert warehouse.rows(
         "select component_code, weight, valuation_krw from marts.etf_portfolios where base_date = '2026-05-14' order by 1"
     ) == [("005930", Decimal("90.0000"), 900), ("010010", Decimal("10.0000"), 100)]
@@ -266,7 +276,9 @@ def test_contracts_bonds_and_cash_without_a_code_have_their_type(
         "--from", "2026-05-13", "--to", "2026-05-13", **simulator.environment,
     )  # fmt: skip
     assert loaded.returncode == 0, loaded.stderr
-    assert warehouse.dbt("build").returncode == 0
+    assert (
+        warehouse.build("etf_portfolios", "etf_portfolio_totals", "rejected_rows").returncode == 0
+    )
     found = warehouse.rows(
         "select component_code, component_type, shares from marts.etf_portfolios where base_date = '2026-05-13'"
     )

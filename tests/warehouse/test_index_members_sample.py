@@ -19,7 +19,7 @@ def warehouse(new_database: Callable[..., Database], simulator: Simulator) -> Da
     assert database.loaders(*stocks, **simulator.environment).returncode == 0
     loaded = database.loaders(*SITE, *MONTH, **simulator.environment)
     assert loaded.returncode == 0, loaded.stderr
-    built = database.dbt("build")
+    built = database.build("index_components", "rejected_rows", "warned_rows")
     assert built.returncode == 0, built.stdout
     return database
 
@@ -58,14 +58,14 @@ def test_spans_are_the_same_step_by_step(
     ):
         arguments = ("--scope", "KOSPI200", "--from", days[0], "--to", days[1])
         assert database.loaders(*SITE, *arguments, **simulator.environment).returncode == 0
-        assert database.dbt("build").returncode == 0
+        assert database.build("index_components").returncode == 0
     assert database.rows(
         "select effective_date::text, end_date::text from marts.index_components"
         " where index_name = 'KOSPI200' and stock_code in ('991010', '990100', '990040') order by 1, 2"
     ) == [("2026-05-20", "2026-06-12"), ("2026-05-20", "2026-06-12"), ("2026-06-12", None)]
     log = ("--scope", "KOSPI200:CHANGES")
     assert database.loaders(*SITE, *log, **simulator.environment).returncode == 0
-    assert database.dbt("build").returncode == 0
+    assert database.build("index_components").returncode == 0
     query = (
         "select stock_code, effective_date, end_date, announced_date, id from marts.index_components"
         " where index_name = 'KOSPI200' order by 1, 2"

@@ -102,7 +102,9 @@ def built(warehouse: Database, vendor: FileServer, real_data: Path) -> Database:
     offer(vendor, "idxcode", path.read_bytes(), None)
     code, error = load(warehouse, vendor, "--scope", "NAMES")
     assert code == 0, error
-    done = warehouse.dbt("build")
+    done = warehouse.build(
+        "stocks", "sectors", "int_index_components__kis_listed", "unknown_sectors", "staging.kis"
+    )
     assert done.returncode == 0, done.stdout
     return warehouse
 

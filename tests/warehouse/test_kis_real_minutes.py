@@ -29,7 +29,7 @@ def test_real_bars_reach_the_mart_and_repeated_ones_without_trades_do_not(
     database = new_database()
     run = load(database, Vendor(rows), "005930", day=DAY)
     assert run.returncode == 0, run.stderr
-    built = database.dbt("build")
+    built = database.build("ohlcv_minute", "rejected_rows")
     assert built.returncode == 0, built.stdout
     traded = [one for one in bars if one["volume"]]
     (found,) = database.rows(

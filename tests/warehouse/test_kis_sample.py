@@ -53,7 +53,9 @@ def warehouse(
     load("holidays", *KIS, "--dataset", "trading_calendar")
     for scope in ("990010", "993010"):
         load(f"one {scope}", *KIS, "--scope", scope, *on(DAY))
-    built = database.dbt("build")
+    built = database.build(
+        "ohlcv_minute", "corporate_actions", "investor_trading", "rejected_rows", "staging.kis"
+    )
     assert built.returncode == 0, built.stdout
     return database
 

@@ -27,7 +27,9 @@ def database(new_database: Callable[..., Database], simulator: Simulator) -> Dat
             "load", "--source", "krx", "--dataset", dataset, "--strict", *options, **portal_alone
         )
         assert run.returncode == 0, run.stderr
-    built = made.dbt("build", "--exclude-resource-type", "unit_test")
+    built = made.build(
+        "stocks", "ohlcv_daily", "investor_trading", "int_calendar__disputed", "staging.krx"
+    )
     assert built.returncode == 0, built.stdout
     return made
 

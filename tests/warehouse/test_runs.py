@@ -61,7 +61,7 @@ def test_one_name_is_back_filled_by_range(
     assert database.loaders(*name, **simulator.environment).returncode == 0
     requests = "select count(*) from raw.fetches where endpoint = 'stock/hist' and error is null"
     assert database.rows(requests) == [(1,)], "one request for the whole range"
-    assert database.dbt("build").returncode == 0
+    assert database.build("ohlcv_daily").returncode == 0
     assert database.rows(
         "select count(*), count(distinct stock_code), min(time)::text from marts.ohlcv_daily"
     ) == [(33, 1, "2026-03-30")]
@@ -88,7 +88,7 @@ def test_what_a_killed_load_left_behind_is_ignored(
             "insert into raw.krx__stk_bydd_trd select (jsonb_populate_record(t, '{\"_fetch_id\": 999999}')).*"
             " from raw.krx__stk_bydd_trd as t"
         )
-    assert database.dbt("build").returncode == 0
+    assert database.build("ohlcv_daily").returncode == 0
     assert database.rows(
         "select count(*) from staging.stg_krx__stk_bydd_trd where fetch_id = 999999"
     ) == [(0,)]

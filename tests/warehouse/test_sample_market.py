@@ -172,7 +172,7 @@ def test_an_incremental_build_equals_a_full_one(
             ).returncode
             == 0
         )
-        assert stepwise.dbt("build").returncode == 0
+        assert stepwise.build(*MARTS, *AS_OF_MARTS).returncode == 0
     timeless = {
         "ohlcv_daily": "time, stock_code, open_price, close_price, base_price, volume, source",
         "market_cap_daily": "time, stock_code, market_cap, shares_outstanding",
@@ -218,7 +218,7 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
         "--refresh", **simulator.environment,
     )  # fmt: skip
     assert loaded.returncode == 0, loaded.stderr
-    assert warehouse.dbt("build").returncode == 0
+    assert warehouse.build("ohlcv_daily", "stock_universe_daily", "rejected_rows").returncode == 0
     # as known on that evening: neither the broken row nor the one that mends it changes what was believed then
     assert warehouse.rows(universe) == before
     rules = warehouse.rows(
@@ -235,7 +235,7 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
         "--refresh", **simulator.environment,
     )  # fmt: skip
     assert again.returncode == 0
-    assert warehouse.dbt("build").returncode == 0
+    assert warehouse.build("ohlcv_daily", "stock_universe_daily", "rejected_rows").returncode == 0
     assert warehouse.rows(
         "select count(*) from quality.rejected_rows where dataset = 'daily_prices'"
     ) == [(0,)]
@@ -253,11 +253,11 @@ def test_a_failed_cell_is_published_around_and_reported_until_it_comes(
     )  # fmt: skip
     simulator.plant_fault(path="stk_bydd_trd", kind="truncate", times=1)
     warehouse.loaders(*day, **simulator.environment)
-    built = warehouse.dbt("build")
+    built = warehouse.build("ohlcv_daily", "data_collection_logs")
     assert built.returncode == 1
     assert "no_failed_cells" in built.stdout
     assert warehouse.rows(
         "select count(*) > 0 from marts.ohlcv_daily where time = '2026-05-20'"
     ) == [(True,)]
     assert warehouse.loaders(*day, **simulator.environment).returncode == 0
-    assert warehouse.dbt("build").returncode == 0
+    assert warehouse.build("ohlcv_daily", "data_collection_logs").returncode == 0
