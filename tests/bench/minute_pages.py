@@ -43,7 +43,7 @@ def _stock_code(number: int) -> str:
 
 def _page(number: int) -> bytes:
     """The answer for one stock's regular session: a random walk from a price of its own, newest minute first."""
-    draw = random.Random(number)  # noqa: S311 - a market, no secret
+    draw = random.Random(number)
     price, total = draw.randrange(1_000, 400_000), 0
     rows = []
     for minute in range(ROWS_PER_PAGE):
@@ -63,7 +63,7 @@ def _page(number: int) -> bytes:
             }
         )
         price = closed
-    answer = {"output1": {}, "output2": rows[::-1], "rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다."}  # fmt: skip
+    answer = {"output1": {}, "output2": rows[::-1], "rt_cd": "0", "msg_cd": "MCA00000"}
     return json.dumps(answer, ensure_ascii=False).encode()
 
 
@@ -123,7 +123,7 @@ def load_pages(folder: Path, count: int = PAGES, **settings: Any) -> int:
         collection._client.close()
         collection._client = _Disk(folder)  # type: ignore[assignment]
         cells = [Cell(DAY, _stock_code(number)) for number in range(1, count + 1)]
-        result = collect_feed(collection, feed, cells, show_progress=False)
+        result = collect_feed(collection, feed, cells)
         collection.close()
     assert not result.errors, result.errors[:3]
     return result.rows
@@ -199,7 +199,9 @@ def rounds(folder: Path, count: int, times: int, **settings: Any) -> Iterator[tu
 def main() -> None:
     """Measure and print: one JSON line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "minute-pages")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "minute-pages"
+    )
     parser.add_argument("--pages", type=int, default=PAGES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only-load", action="store_true", help="once, for its peak of memory")
