@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -57,6 +58,9 @@ SAMPLE_HEADER = "X-Sample-Data"
 DEFAULT_WINDOW_SESSIONS = 20
 BATCH_ROWS = 250_000
 BATCH_ANSWERS = 2_000
+ROWS_THAT_NEED_STATISTICS = 10_000
+"""After a load of so many the next build would join by scanning, for want of fresh statistics."""
+FETCH_IDS_AT_ONCE = 32
 FAILURES_BEFORE_STOP = 3
 """Requests in a row without any answer after which a host counts as unreachable; those under way together count once."""
 
@@ -143,6 +147,7 @@ class Collection:
         self._lock = threading.RLock()
         self._feed: Feed | None = None
         self._journal: Journal | None = None
+        self._fetch_ids: deque[int] = deque()
         self._is_refresh = False
         self._failures_in_a_row = 0
         self._warned: set[tuple[str, str]] = set()
@@ -178,8 +183,12 @@ class Collection:
 
     def new_answer(self, endpoint: str, request: Mapping[str, Any]) -> Answer:
         """An empty answer with an identity of its own."""
+        with self._lock:
+            if not self._fetch_ids:
+                self._fetch_ids.extend(ledger.next_fetch_ids(self.connection, FETCH_IDS_AT_ONCE))
+            fetch_id = self._fetch_ids.popleft()
         return Answer(
-            fetch_id=ledger.next_fetch_id(self.connection),
+            fetch_id=fetch_id,
             endpoint=endpoint,
             request=dict(request),
             fetched_at=datetime.now(calendar.KST),
@@ -313,7 +322,7 @@ class Collection:
         is_apart = self._feed is not None and self._feed.apart is not None
         return self.settings.concurrency if is_apart and not self.service.is_crawled else 1
 
-    def outcomes(self, feed: Feed, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    def outcomes(self, feed: Feed, cells: Sequence[Cell]) -> Generator[Outcome, None, None]:
         """Outcomes of the feed in the order of the cells, until the vendor stops; what was under way then is still given."""
 
         def collect(part: Sequence[Cell]) -> list[Outcome]:
@@ -482,7 +491,11 @@ class FeedResult:
 
 
 class _Batch:
-    """Outcomes on their way into the database, through a connection of their own: threads read through the other one."""
+    """Outcomes on their way into the database.
+
+    A full batch is written by a thread of its own, through a connection of its own, while the next one is collected; at
+    most one at a time, so two batches are the most that memory holds.
+    """
 
     def __init__(
         self,
@@ -496,6 +509,8 @@ class _Batch:
         self._feed = feed
         self._result = result
         self._connection = connection
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self._written: Future[None] | None = None
         self._answered = self._answered_scopes(cells)
         self._entries: list[ledger.LedgerEntry] = []
         self._tables: dict[str, list[pa.Table]] = defaultdict(list)
@@ -507,7 +522,7 @@ class _Batch:
         days = [cell.day for cell in cells]
         first = date.min if self._feed.latest_only else min(days)
         found = ledger.answered_cells(
-            self._connection,
+            self._collection.connection,
             self._collection.source.name,
             self._feed.datasets[0],
             first,
@@ -559,7 +574,7 @@ class _Batch:
         records = sum(answer.row_count for answer in outcome.answers)
         for cell in outcome.cells:
             before = ledger.records_before(
-                self._connection,
+                self._collection.connection,
                 self._collection.source.name,
                 self._feed.datasets[0],
                 cell,
@@ -580,7 +595,7 @@ class _Batch:
             if cell.scope not in self._answered:
                 return None
             current = ledger.current_answers(
-                self._connection,
+                self._collection.connection,
                 self._collection.source.name,
                 self._feed.datasets[0],
                 cell,
@@ -592,20 +607,35 @@ class _Batch:
         return known.pop() if len(known) == 1 else None
 
     def flush(self) -> None:
-        if not self._entries:
-            return
-        if self._tables:
-            destination.append(self._tables)
-            self._analyse()
-        ledger.write(self._connection, self._collection.source.name, self._entries)
+        """Have what was gathered written; waits for the batch before, and raises what went wrong with it."""
+        self.wait()
+        if self._entries:
+            self._written = self._writer.submit(
+                self._write, self._entries, self._tables, self._rows
+            )
         self._entries, self._tables = [], defaultdict(list)
         self._rows = self._answers = 0
 
-    def _analyse(self) -> None:
-        """Fresh statistics after a bulk load: without them the next build joins by scanning."""
-        if self._rows >= 10_000:
-            for name in self._tables:
+    def wait(self) -> None:
+        """Wait until everything that was flushed is written."""
+        if self._written:
+            self._written.result()
+            self._written = None
+
+    def close(self) -> None:
+        """End the thread; a batch that is being written is still completed."""
+        self._writer.shutdown()
+
+    def _write(
+        self, entries: Sequence[ledger.LedgerEntry], tables: dict[str, list[pa.Table]], rows: int
+    ) -> None:
+        if tables:
+            destination.append(tables)
+        if rows >= ROWS_THAT_NEED_STATISTICS:
+            for name in tables:
                 self._connection.execute(f'analyze raw."{name}"')
+        ledger.write(self._connection, self._collection.source.name, entries)
+        if rows >= ROWS_THAT_NEED_STATISTICS:
             self._connection.execute("analyze raw.fetches; analyze raw.fetch_cells")
 
 
@@ -686,15 +716,16 @@ def collect_feed(
     collection.begin(feed, is_refresh=is_refresh)
     with (
         connect(application_name="loaders ledger") as connection,
+        closing(_Batch(collection, feed, cells, result, connection)) as batch,
         closing(collection.outcomes(feed, cells)) as outcomes,
         Progress(
             collection.source.name, feed.name, len(cells), collection.run.progress_seconds
         ) as progress,
     ):
-        batch = _Batch(collection, feed, cells, result, connection)
         for outcome in outcomes:
             batch.add(outcome)
             progress.update(len(outcome.cells), requests=result.answers, rows=result.rows)
         batch.flush()
+        batch.wait()
     result.stopped, result.reused = collection.stopped, collection.reused
     return result

@@ -145,7 +145,9 @@ class Answer:
 
     def days(self, name: str) -> list[str]:
         """A column of days as YYYYMMDD, with whatever separators they came; empty text where there is none."""
-        return [str(value or "").translate(_SEPARATORS) for value in self.column(name)]
+        values = self.column(name)
+        plain = {value: str(value or "").translate(_SEPARATORS) for value in set(values)}
+        return [plain[value] for value in values]
 
 
 @dataclass

@@ -27,11 +27,15 @@ def take_turn(connection: psycopg.Connection, source: str, service: str) -> None
     )
 
 
-def next_fetch_id(connection: psycopg.Connection) -> int:
-    """Reserve the identity of an answer."""
-    row = connection.execute("select nextval('raw.fetch_id_sequence')").fetchone()
-    assert row is not None
-    return int(row[0])
+def next_fetch_ids(connection: psycopg.Connection, count: int) -> list[int]:
+    """Reserve identities of answers, in rising order.
+
+    To be given out within one turn at a service, so that a later load's answers to the same cells have greater ones.
+    """
+    rows = connection.execute(
+        "select nextval('raw.fetch_id_sequence') from generate_series(1, %s)", (count,)
+    )
+    return sorted(int(fetch_id) for (fetch_id,) in rows)
 
 
 def done_cells(

@@ -102,7 +102,7 @@ def records_to_table(
     Raises:
         AnswerRejectedError: a record is no object or lacks a required field.
     """
-    if not all(isinstance(record, dict) for record in records):
+    if not set(map(type, records)) <= {dict}:
         raise AnswerRejectedError(f"{table.source} {table.endpoint}: a record is not an object")
     columns = _text_columns(table, records)
     sent = set[str]().union(*records)
