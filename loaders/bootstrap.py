@@ -65,17 +65,6 @@ create table if not exists raw.rejected_payloads (
     payload bytea not null
 );
 
--- answers on their way into the ledger, for the load that follows a killed one; lost with the server, which costs requests
-create unlogged table if not exists ops.received_answers (
-    question_sha256 bytea primary key,
-    service text not null,
-    received_at timestamptz not null default now(),
-    headers json not null,
-    payload bytea not null
-);
--- short-lived: packing it costs more than the space
-alter table ops.received_answers alter column payload set storage external;
-
 create table if not exists ops.host_blocks (
     host text not null,
     blocked_at timestamptz not null,

@@ -13,9 +13,9 @@ import hashlib
 import re
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -158,10 +158,19 @@ class Collection:
 
     def begin(self, feed: Feed, *, is_refresh: bool) -> None:
         """Answers are of this feed from now on; what a killed load has received of it is used before the vendor is asked."""
-        # numbers and the journal need not reach the disk one by one: what counts is committed with the ledger
-        self.connection.execute("set synchronous_commit = off")
         self._journal = Journal(self.connection, f"{self.source.name}.{self.service.name}")
         self._feed, self._is_refresh, self.reused = feed, is_refresh, 0
+
+    def end(self) -> None:
+        """The feed is written."""
+        if self._journal:
+            self._journal.close()
+        self._journal = self._feed = None
+
+    def settled(self, answers: Iterable[Answer]) -> None:
+        """The ledger has these answers: a later load must not take them from the journal."""
+        if self._journal:
+            self._journal.forget((a.journal_key, a.fetch_id) for a in answers if a.journal_key)
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """An entry of `cache`, made by the first thread that asks for it."""
@@ -217,13 +226,13 @@ class Collection:
             answer.error = self.stopped
             return answer
         key = self._journal_key(question, cells)
-        received = self._journal.take(key) if self._journal and key else None
+        received = self._journal.take(key, answer.fetch_id) if self._journal and key else None
         if received:
             with self._lock:
                 self.reused += 1
-            content, headers, status = received.content, received.headers, 200
-            answer.fetched_at, answer.journal_key = received.received_at, key
-            self._take_in(answer, question, status, content, headers)
+            answer.fetched_at = received.received_at
+            answer.journal_key = key
+            self._take_in(answer, question, 200, received.content, received.headers)
             return answer
         try:
             response = self.send(
@@ -239,11 +248,13 @@ class Collection:
         self._take_in(answer, question, response.status_code, response.content, response.headers)
         # an answer without records says "not yet" as often as "nothing": it is asked for again
         if self._journal and key and answer.row_count and not answer.error:
-            self._journal.keep(key, response.content, response.headers)
             answer.journal_key = key
+            self._journal.keep(
+                key, answer.fetch_id, answer.fetched_at, response.content, response.headers
+            )
         return answer
 
-    def _journal_key(self, question: Question, cells: Sequence[Cell]) -> bytes | None:
+    def _journal_key(self, question: Question, cells: Sequence[Cell]) -> str | None:
         """Under which an answer waits in the journal; None for days that are not over, whose answers must not be kept."""
         feed = self._feed
         if feed is None or any(feed.published(cell.day) > self.now for cell in cells):
@@ -635,6 +646,7 @@ class _Batch:
             for name in tables:
                 self._connection.execute(f'analyze raw."{name}"')
         ledger.write(self._connection, self._collection.source.name, entries)
+        self._collection.settled(a for entry in entries for a in entry.outcome.answers)
         if rows >= ROWS_THAT_NEED_STATISTICS:
             self._connection.execute("analyze raw.fetches; analyze raw.fetch_cells")
 
@@ -715,6 +727,7 @@ def collect_feed(
     result = FeedResult(collection.source.name, feed.name)
     collection.begin(feed, is_refresh=is_refresh)
     with (
+        ExitStack() as ending,
         connect(application_name="loaders ledger") as connection,
         closing(_Batch(collection, feed, cells, result, connection)) as batch,
         closing(collection.outcomes(feed, cells)) as outcomes,
@@ -722,6 +735,7 @@ def collect_feed(
             collection.source.name, feed.name, len(cells), collection.run.progress_seconds
         ) as progress,
     ):
+        ending.callback(collection.end)
         for outcome in outcomes:
             batch.add(outcome)
             progress.update(len(outcome.cells), requests=result.answers, rows=result.rows)

@@ -116,7 +116,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     rejected: RejectedPayload | None = None
-    journal_key: bytes | None = None
+    journal_key: str | None = None
 
     @property
     def table(self) -> pa.Table | None:

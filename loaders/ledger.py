@@ -11,7 +11,6 @@ from datetime import date, datetime
 import psycopg
 from psycopg.types.json import Jsonb
 
-from loaders import journal
 from loaders.feeds import DONE, Cell, Feed, Outcome, Status
 
 
@@ -177,7 +176,7 @@ def write(
     source: str,
     entries: Sequence[LedgerEntry],
 ) -> None:
-    """Write answers, cells and rejected payloads of a batch in one transaction, and take them out of the journal."""
+    """Write answers, cells and rejected payloads of a batch in one transaction."""
     answers = [answer for entry in entries for answer in entry.outcome.answers]
     with connection.transaction():
         # until commit: two loads at once must not interleave their ledger ids
@@ -225,7 +224,6 @@ def write(
                 for entry in entries:
                     for row in _cell_rows(source, entry):
                         copy.write_row(row)
-        journal.forget(connection, [a.journal_key for a in answers if a.journal_key])
 
 
 def _cell_rows(source: str, entry: LedgerEntry) -> Iterable[tuple[object, ...]]:
