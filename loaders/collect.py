@@ -15,7 +15,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -161,16 +161,16 @@ class Collection:
         self._journal = Journal(self.connection, f"{self.source.name}.{self.service.name}")
         self._feed, self._is_refresh, self.reused = feed, is_refresh, 0
 
-    def end(self) -> None:
-        """The feed is written."""
+    def end(self, *, is_written: bool) -> None:
+        """The feed has come to its end, or the run breaks off."""
         if self._journal:
-            self._journal.close()
+            self._journal.close(is_written=is_written)
         self._journal = self._feed = None
 
     def settled(self, answers: Iterable[Answer]) -> None:
         """The ledger has these answers: a later load must not take them from the journal."""
         if self._journal:
-            self._journal.forget((a.journal_key, a.fetch_id) for a in answers if a.journal_key)
+            self._journal.forget(answer.fetch_id for answer in answers)
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """An entry of `cache`, made by the first thread that asks for it."""
@@ -231,7 +231,6 @@ class Collection:
             with self._lock:
                 self.reused += 1
             answer.fetched_at = received.received_at
-            answer.journal_key = key
             self._take_in(answer, question, 200, received.content, received.headers)
             return answer
         try:
@@ -248,7 +247,6 @@ class Collection:
         self._take_in(answer, question, response.status_code, response.content, response.headers)
         # an answer without records says "not yet" as often as "nothing": it is asked for again
         if self._journal and key and answer.row_count and not answer.error:
-            answer.journal_key = key
             self._journal.keep(
                 key, answer.fetch_id, answer.fetched_at, response.content, response.headers
             )
@@ -726,20 +724,21 @@ def collect_feed(
     """
     result = FeedResult(collection.source.name, feed.name)
     collection.begin(feed, is_refresh=is_refresh)
-    with (
-        ExitStack() as ending,
-        connect(application_name="loaders ledger") as connection,
-        closing(_Batch(collection, feed, cells, result, connection)) as batch,
-        closing(collection.outcomes(feed, cells)) as outcomes,
-        Progress(
-            collection.source.name, feed.name, len(cells), collection.run.progress_seconds
-        ) as progress,
-    ):
-        ending.callback(collection.end)
-        for outcome in outcomes:
-            batch.add(outcome)
-            progress.update(len(outcome.cells), requests=result.answers, rows=result.rows)
-        batch.flush()
-        batch.wait()
+    is_written = False
+    try:
+        with (
+            connect(application_name="loaders ledger") as connection,
+            closing(_Batch(collection, feed, cells, result, connection)) as batch,
+            closing(collection.outcomes(feed, cells)) as outcomes,
+            Progress(result.source, feed.name, len(cells), collection.run.progress_seconds) as bar,
+        ):
+            for outcome in outcomes:
+                batch.add(outcome)
+                bar.update(len(outcome.cells), requests=result.answers, rows=result.rows)
+            batch.flush()
+            batch.wait()
+        is_written = True
+    finally:
+        collection.end(is_written=is_written)
     result.stopped, result.reused = collection.stopped, collection.reused
     return result

@@ -102,7 +102,6 @@ class Answer:
         headers: of the response, for vendors that page by header; stored nowhere.
         error: why the answer is of no use, or None.
         rejected: the answer as it came, where it could not be parsed.
-        journal_key: under which it waits in the journal until it is in the ledger, or None.
     """
 
     fetch_id: int
@@ -116,7 +115,6 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     rejected: RejectedPayload | None = None
-    journal_key: str | None = None
 
     @property
     def table(self) -> pa.Table | None:
