@@ -150,7 +150,7 @@ def load(
                 if not cells:
                     log.info("nothing due", source=chosen.name, feed=feed.name)
                     continue
-                result = collect_feed(opened, feed, cells, show_progress=sys.stderr.isatty())
+                result = collect_feed(opened, feed, cells, is_refresh=refresh)
                 results.append(result)
                 _report(result)
                 if result.stopped:
@@ -166,6 +166,13 @@ def load(
 
 def _report(result: FeedResult) -> None:
     counts = {str(status).lower(): n for status, n in sorted(result.cells.items()) if n}
+    if result.reused:
+        log.info(
+            "went on where a load was cut short",
+            source=result.source,
+            feed=result.feed,
+            answers_kept=result.reused,
+        )
     log.info(
         "collected",
         source=result.source,

@@ -1,15 +1,21 @@
 """The run of one source: what is due, fetched, turned into Arrow, loaded, and written into the ledger.
 
-Outcomes are gathered into batches. A batch is one dlt package followed by one ledger transaction, so a kill costs one
-batch at most and nothing of it is ever half visible.
+Outcomes are gathered into batches. A batch is one dlt package followed by one ledger transaction, so nothing of it is ever
+half visible. What a kill cuts off is in the journal as it came, and the next load asks only for the rest.
+
+Cells that do not depend on each other are asked for by several threads. They share the client's rate, the journal and one
+connection for reading and for numbers; outcomes come back in the order of the cells, and this thread alone writes them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -18,12 +24,11 @@ import psycopg
 import pyarrow as pa
 import requests
 import structlog
-from tqdm import tqdm
 
 from loaders import blocks, calendar, destination, ledger, universe
 from loaders.config import RunSettings, SourceSettings
 from loaders.contracts import RawTable, raw_tables
-from loaders.database import Warehouse
+from loaders.database import Warehouse, connect
 from loaders.errors import (
     AnswerRejectedError,
     HostBlockedError,
@@ -32,16 +37,32 @@ from loaders.errors import (
     RequestFailedError,
     SourceStoppedError,
 )
-from loaders.feeds import Answer, Cadence, Cell, Feed, Outcome, Service, Source, Status
+from loaders.feeds import (
+    Answer,
+    Cadence,
+    Cell,
+    Feed,
+    Outcome,
+    RejectedPayload,
+    Service,
+    Source,
+    Status,
+)
 from loaders.http import VendorClient
+from loaders.journal import Journal, key_of
+from loaders.parallel import in_order
 from loaders.payload import parse_json, records_to_table
+from loaders.progress import Progress
 
 SAMPLE_HEADER = "X-Sample-Data"
 DEFAULT_WINDOW_SESSIONS = 20
 BATCH_ROWS = 250_000
 BATCH_ANSWERS = 2_000
+ROWS_THAT_NEED_STATISTICS = 10_000
+"""After a load of so many the next build would join by scanning, for want of fresh statistics."""
+FETCH_IDS_AT_ONCE = 32
 FAILURES_BEFORE_STOP = 3
-"""Requests in a row without any answer after which a host counts as unreachable."""
+"""Requests in a row without any answer after which a host counts as unreachable; those under way together count once."""
 
 log = structlog.get_logger()
 
@@ -94,11 +115,11 @@ class Collection:
         service: its interface.
         settings: of the service.
         run: settings of the run.
-        connection: to the warehouse, for lists of stocks that earlier feeds loaded.
+        connection: to the warehouse, for lists of stocks that earlier feeds loaded and for what threads share.
         now: the time of the run in KST (the frozen clock of a sample database).
         stopped: why the vendor wants no further request, or None.
-        rejected: answers that could not be parsed and are not yet written.
-        cache: what a feed keeps for the length of the run.
+        cache: what a feed keeps for the length of the run; threads make an entry by `once`.
+        reused: answers that a killed load had received.
     """
 
     def __init__(
@@ -118,11 +139,16 @@ class Collection:
         self.connection = connection
         self.warehouse = warehouse
         self.now = warehouse.now()
-        self.rejected: list[ledger.RejectedPayload] = []
         self.cache: dict[str, Any] = {}
         self.stopped: str | None = None
         self._listings = listings
+        self.reused = 0
         self._client = VendorClient(settings, run, service.is_busy, service.is_final)
+        self._lock = threading.RLock()
+        self._feed: Feed | None = None
+        self._journal: Journal | None = None
+        self._fetch_ids: deque[int] = deque()
+        self._is_refresh = False
         self._failures_in_a_row = 0
         self._warned: set[tuple[str, str]] = set()
 
@@ -130,20 +156,48 @@ class Collection:
         """Release connections to the vendor."""
         self._client.close()
 
+    def begin(self, feed: Feed, *, is_refresh: bool) -> None:
+        """Answers are of this feed from now on; what a killed load has received of it is used before the vendor is asked."""
+        self._journal = Journal(self.connection, f"{self.source.name}.{self.service.name}")
+        self._feed, self._is_refresh, self.reused = feed, is_refresh, 0
+
+    def end(self, *, is_written: bool) -> None:
+        """The feed has come to its end, or the run breaks off."""
+        if self._journal:
+            self._journal.close(is_written=is_written)
+        self._journal = self._feed = None
+
+    def settled(self, answers: Iterable[Answer]) -> None:
+        """The ledger has these answers: a later load must not take them from the journal."""
+        if self._journal:
+            self._journal.forget(answer.fetch_id for answer in answers)
+
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """An entry of `cache`, made by the first thread that asks for it."""
+        with self._lock:
+            if key not in self.cache:
+                self.cache[key] = make()
+            return self.cache[key]
+
     def table(self, endpoint: str) -> RawTable:
         """Field contract of an endpoint."""
         return raw_tables()[self.source.name, endpoint]
 
     def listed(self, day: date) -> list[universe.Listing]:
         """Securities listed on a day by the newest lists of all sources, by code; empty before any list was collected."""
-        if "listings" not in self.cache:
-            self.cache["listings"] = universe.read_listings(self.connection, self._listings)
-        return universe.listed_on(self.cache["listings"], day)
+        listings = self.once(
+            "listings", lambda: universe.read_listings(self.connection, self._listings)
+        )
+        return universe.listed_on(listings, day)
 
     def new_answer(self, endpoint: str, request: Mapping[str, Any]) -> Answer:
         """An empty answer with an identity of its own."""
+        with self._lock:
+            if not self._fetch_ids:
+                self._fetch_ids.extend(ledger.next_fetch_ids(self.connection, FETCH_IDS_AT_ONCE))
+            fetch_id = self._fetch_ids.popleft()
         return Answer(
-            fetch_id=ledger.next_fetch_id(self.connection),
+            fetch_id=fetch_id,
             endpoint=endpoint,
             request=dict(request),
             fetched_at=datetime.now(calendar.KST),
@@ -158,15 +212,27 @@ class Collection:
         is_whole = path.startswith(("http://", "https://"))
         return path if is_whole else f"{self.settings.base_url.rstrip('/')}/{path}"
 
-    def ask(self, question: Question) -> Answer:
-        """Ask one question and read the answer; what goes wrong with it stands in `Answer.error`.
+    def ask(self, question: Question, cells: Sequence[Cell]) -> Answer:
+        """Ask one question about some cells and read the answer; what goes wrong with it stands in `Answer.error`.
 
-        When the vendor wants no further request, or cannot be reached at all, `stopped` says why from then on.
+        When the vendor wants no further request, or cannot be reached at all, `stopped` says why from then on, and nothing
+        more is asked. An answer that a killed load received is read again instead.
 
         Raises:
             MixedDataError: a sample answer for a real database, or the reverse.
         """
         answer = self.new_answer(question.endpoint, {**question.params, **question.noted})
+        if self.stopped:  # by another thread
+            answer.error = self.stopped
+            return answer
+        key = self._journal_key(question, cells)
+        received = self._journal.take(key, answer.fetch_id) if self._journal and key else None
+        if received:
+            with self._lock:
+                self.reused += 1
+            answer.fetched_at = received.received_at
+            self._take_in(answer, question, 200, received.content, received.headers)
+            return answer
         try:
             response = self.send(
                 "GET" if question.sent_as == "query" else "POST",
@@ -178,19 +244,47 @@ class Collection:
             answer.error = str(error)
             return answer
         answer.fetched_at = datetime.now(calendar.KST)
-        answer.http_status = response.status_code
-        answer.byte_count = len(response.content)
-        answer.payload_sha256 = question.digest(response.content)
-        answer.headers = response.headers
+        self._take_in(answer, question, response.status_code, response.content, response.headers)
+        # an answer without records says "not yet" as often as "nothing": it is asked for again
+        if self._journal and key and answer.row_count and not answer.error:
+            self._journal.keep(
+                key, answer.fetch_id, answer.fetched_at, response.content, response.headers
+            )
+        return answer
+
+    def _journal_key(self, question: Question, cells: Sequence[Cell]) -> str | None:
+        """Under which an answer waits in the journal; None for days that are not over, whose answers must not be kept."""
+        feed = self._feed
+        if feed is None or any(feed.published(cell.day) > self.now for cell in cells):
+            return None
+        return key_of(
+            *(self.source.name, self.service.name, self.settings.base_url, feed.name),
+            *(question.endpoint, question.path, question.sent_as),
+            *(sorted(question.params.items()), sorted(question.noted.items())),
+            *([(cell.day, cell.scope) for cell in cells], self._is_refresh),
+        )
+
+    def _take_in(
+        self,
+        answer: Answer,
+        question: Question,
+        status: int,
+        content: bytes,
+        headers: Mapping[str, str],
+    ) -> None:
+        """Read what came into an answer."""
+        answer.http_status = status
+        answer.byte_count = len(content)
+        answer.payload_sha256 = question.digest(content)
+        answer.headers = headers
         try:
-            answer.tables = self._read(answer, response, question)
+            answer.tables = self._read(answer, question, status, content)
         except SourceStoppedError as error:
             answer.error = str(error)
             self.stop(error)
         except AnswerRejectedError as error:
             answer.error = str(error)
-            self.reject(answer, response.content, response.headers.get("Content-Type"))
-        return answer
+            self.reject(answer, content, headers.get("Content-Type"))
 
     def send(
         self,
@@ -215,9 +309,10 @@ class Collection:
                 method, self.url(path), params=params, form=form, json=json, headers=headers
             )
         except RequestFailedError as error:
-            self._failures_in_a_row += 1
-            if self._failures_in_a_row >= FAILURES_BEFORE_STOP:
-                self.stop(error)
+            with self._lock:
+                self._failures_in_a_row += 1
+                if self._failures_in_a_row >= FAILURES_BEFORE_STOP + self.concurrency - 1:
+                    self.stop(error)
             raise
         self._failures_in_a_row = 0
         self.check_sample(SAMPLE_HEADER in response.headers)
@@ -225,9 +320,38 @@ class Collection:
 
     def stop(self, error: LoaderError) -> None:
         """Ask this vendor nothing more in this run; after a block its host is left alone for a day."""
-        self.stopped = f"{self.source.name}: {error}"
+        with self._lock:
+            self.stopped = self.stopped or f"{self.source.name}: {error}"
         if isinstance(error, HostBlockedError):
             blocks.record(self.connection, self.settings.base_url, str(error))
+
+    @property
+    def concurrency(self) -> int:
+        """Threads that ask at the same time for the feed at hand; pages made for people are asked for one by one."""
+        is_apart = self._feed is not None and self._feed.apart is not None
+        return self.settings.concurrency if is_apart and not self.service.is_crawled else 1
+
+    def outcomes(self, feed: Feed, cells: Sequence[Cell]) -> Generator[Outcome, None, None]:
+        """Outcomes of the feed in the order of the cells, until the vendor stops; what was under way then is still given."""
+
+        def collect(part: Sequence[Cell]) -> list[Outcome]:
+            return [] if self.stopped else list(feed.collect(self, part))
+
+        if feed.apart is None or self.concurrency == 1:
+            for outcome in feed.collect(self, cells):
+                yield outcome
+                if self.stopped:
+                    return
+            return
+        parts = (part for part in feed.apart(cells) if not self.stopped)
+        results = in_order(collect, parts, self.concurrency)
+        try:
+            for found in results:
+                yield from found
+        except BaseException as error:
+            # nobody reads on: the threads ask for nothing more
+            self.stopped = self.stopped or f"{self.source.name}: cut short ({type(error).__name__})"
+            raise
 
     def failure(
         self, endpoint: str, request: Mapping[str, Any], cells: Sequence[Cell], error: str
@@ -239,7 +363,7 @@ class Collection:
 
     def reject(self, answer: Answer, payload: bytes, content_type: str | None = None) -> None:
         """Keep an answer whole that could not be parsed; `answer.error` says why."""
-        self.rejected.append(ledger.RejectedPayload(answer, content_type, payload))
+        answer.rejected = RejectedPayload(content_type, payload)
 
     def check_sample(self, is_sample: bool) -> None:
         """Refuse to mix sample and real data.
@@ -259,13 +383,13 @@ class Collection:
             )
 
     def _read(
-        self, answer: Answer, response: requests.Response, question: Question
+        self, answer: Answer, question: Question, status: int, content: bytes
     ) -> dict[str, pa.Table]:
-        if response.status_code != 200:
-            self.service.check_status(response.status_code, response.content)
-            snippet = response.text.strip()[:120]
-            raise AnswerRejectedError(f"HTTP {response.status_code}: {snippet!r}")
-        records = question.read_records(question.parse(response.content))
+        if status != 200:
+            self.service.check_status(status, content)
+            snippet = content.decode(errors="replace").strip()[:120]
+            raise AnswerRejectedError(f"HTTP {status}: {snippet!r}")
+        records = question.read_records(question.parse(content))
         by_endpoint = records if isinstance(records, Mapping) else {answer.endpoint: records}
         tables = {}
         for endpoint, rows in by_endpoint.items():
@@ -278,8 +402,10 @@ class Collection:
     def warn_unknown(self, endpoint: str, names: Sequence[str]) -> None:
         """Say once per run that a vendor sent fields which the contract does not know; they are kept in `_extra`."""
         for name in names:
-            if (endpoint, name) not in self._warned:
+            with self._lock:
+                is_new = (endpoint, name) not in self._warned
                 self._warned.add((endpoint, name))
+            if is_new:
                 log.warning(
                     "unknown field kept in _extra",
                     source=self.source.name,
@@ -306,6 +432,11 @@ class Attempt:
         return self._collection.stopped is not None
 
     @property
+    def cells(self) -> Sequence[Cell]:
+        """What is attempted."""
+        return self._cells
+
+    @property
     def answers(self) -> Sequence[Answer]:
         """The answers so far, in the order received."""
         return tuple(self._answers)
@@ -317,7 +448,7 @@ class Attempt:
 
     def ask(self, question: Question) -> Answer:
         """Ask and remember the answer."""
-        return self.add(self._collection.ask(question))
+        return self.add(self._collection.ask(question, self._cells))
 
     def add(self, answer: Answer) -> Answer:
         """Remember an answer that was asked for beside the attempt (after a token that had to be replaced)."""
@@ -358,6 +489,7 @@ class FeedResult:
     cells: dict[Status, int] = field(default_factory=lambda: defaultdict(int))
     rows: int = 0
     answers: int = 0
+    reused: int = 0
     stopped: str | None = None
     errors: list[str] = field(default_factory=list)
 
@@ -368,16 +500,44 @@ class FeedResult:
 
 
 class _Batch:
-    """Outcomes on their way into the database."""
+    """Outcomes on their way into the database.
 
-    def __init__(self, collection: Collection, feed: Feed, result: FeedResult) -> None:
+    A full batch is written by a thread of its own, through a connection of its own, while the next one is collected; at
+    most one at a time, so two batches are the most that memory holds.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        feed: Feed,
+        cells: Sequence[Cell],
+        result: FeedResult,
+        connection: psycopg.Connection,
+    ) -> None:
         self._collection = collection
         self._feed = feed
         self._result = result
+        self._connection = connection
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self._written: Future[None] | None = None
+        self._answered = self._answered_scopes(cells)
         self._entries: list[ledger.LedgerEntry] = []
         self._tables: dict[str, list[pa.Table]] = defaultdict(list)
         self._rows = 0
         self._answers = 0
+
+    def _answered_scopes(self, cells: Sequence[Cell]) -> set[str]:
+        """Scopes with an answer that a new one may repeat; one query instead of one a cell, where there is none."""
+        days = [cell.day for cell in cells]
+        first = date.min if self._feed.latest_only else min(days)
+        found = ledger.answered_cells(
+            self._collection.connection,
+            self._collection.source.name,
+            self._feed.datasets[0],
+            first,
+            max(days),
+        )
+        return {cell.scope for cell in found}
 
     def add(self, outcome: Outcome) -> None:
         entry = self._settle(outcome)
@@ -441,6 +601,8 @@ class _Batch:
         hashes = tuple(answer.payload_sha256 for answer in answers)
         known: set[tuple[int, ...]] = set()
         for cell in cells:
+            if cell.scope not in self._answered:
+                return None
             current = ledger.current_answers(
                 self._collection.connection,
                 self._collection.source.name,
@@ -454,27 +616,37 @@ class _Batch:
         return known.pop() if len(known) == 1 else None
 
     def flush(self) -> None:
-        if not self._entries:
-            return
-        if self._tables:
-            destination.append(self._tables)
-            self._analyse()
-        ledger.write(
-            self._collection.connection,
-            self._collection.source.name,
-            self._entries,
-            self._collection.rejected,
-        )
+        """Have what was gathered written; waits for the batch before, and raises what went wrong with it."""
+        self.wait()
+        if self._entries:
+            self._written = self._writer.submit(
+                self._write, self._entries, self._tables, self._rows
+            )
         self._entries, self._tables = [], defaultdict(list)
         self._rows = self._answers = 0
-        self._collection.rejected.clear()
 
-    def _analyse(self) -> None:
-        """Fresh statistics after a bulk load: without them the next build joins by scanning."""
-        if self._rows >= 10_000:
-            for name in self._tables:
-                self._collection.connection.execute(f'analyze raw."{name}"')
-            self._collection.connection.execute("analyze raw.fetches; analyze raw.fetch_cells")
+    def wait(self) -> None:
+        """Wait until everything that was flushed is written."""
+        if self._written:
+            self._written.result()
+            self._written = None
+
+    def close(self) -> None:
+        """End the thread; a batch that is being written is still completed."""
+        self._writer.shutdown()
+
+    def _write(
+        self, entries: Sequence[ledger.LedgerEntry], tables: dict[str, list[pa.Table]], rows: int
+    ) -> None:
+        if tables:
+            destination.append(tables)
+        if rows >= ROWS_THAT_NEED_STATISTICS:
+            for name in tables:
+                self._connection.execute(f'analyze raw."{name}"')
+        ledger.write(self._connection, self._collection.source.name, entries)
+        self._collection.settled(a for entry in entries for a in entry.outcome.answers)
+        if rows >= ROWS_THAT_NEED_STATISTICS:
+            self._connection.execute("analyze raw.fetches; analyze raw.fetch_cells")
 
 
 def due_cells(
@@ -542,7 +714,7 @@ def _window_start(collection: Collection, feed: Feed) -> date:
 
 
 def collect_feed(
-    collection: Collection, feed: Feed, cells: Sequence[Cell], *, show_progress: bool
+    collection: Collection, feed: Feed, cells: Sequence[Cell], *, is_refresh: bool = False
 ) -> FeedResult:
     """Fetch cells and write them to raw and ledger; a vendor that stops ends the feed, what came before is kept.
 
@@ -551,19 +723,22 @@ def collect_feed(
         DatabaseError: raw tables or ledger cannot be written.
     """
     result = FeedResult(collection.source.name, feed.name)
-    batch = _Batch(collection, feed, result)
-    progress = tqdm(
-        total=len(cells),
-        desc=f"{collection.source.name} {feed.name}",
-        unit="cell",
-        disable=not show_progress,
-    )
-    with progress:
-        for outcome in feed.collect(collection, cells):
-            batch.add(outcome)
-            progress.update(len(outcome.cells))
-            if collection.stopped:
-                result.stopped = collection.stopped
-                break
-        batch.flush()
+    collection.begin(feed, is_refresh=is_refresh)
+    is_written = False
+    try:
+        with (
+            connect(application_name="loaders ledger") as connection,
+            closing(_Batch(collection, feed, cells, result, connection)) as batch,
+            closing(collection.outcomes(feed, cells)) as outcomes,
+            Progress(result.source, feed.name, len(cells), collection.run.progress_seconds) as bar,
+        ):
+            for outcome in outcomes:
+                batch.add(outcome)
+                bar.update(len(outcome.cells), requests=result.answers, rows=result.rows)
+            batch.flush()
+            batch.wait()
+        is_written = True
+    finally:
+        collection.end(is_written=is_written)
+    result.stopped, result.reused = collection.stopped, collection.reused
     return result

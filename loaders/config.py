@@ -2,13 +2,17 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_ROOT / ".env"
+
+
+Concurrency = Annotated[int, Field(ge=1, le=32)]
+"""Requests under way at the same time."""
 
 
 class EnvironmentSettings(BaseSettings):
@@ -43,6 +47,8 @@ class RunSettings(EnvironmentSettings):
     """First day that a plain load looks at; without it the last 20 sessions, further back after an outage."""
     accept_shrunk_lists: bool = False
     """Take a list that is much shorter than the one before, which is else a failed cell."""
+    progress_seconds: float = 30.0
+    """Between two lines that say how far a load is, where no progress bar can be shown."""
     http_timeout_seconds: float = 60.0
     http_attempts: int = 5
     http_backoff_seconds: float = 1.0
@@ -53,6 +59,8 @@ class SourceSettings(EnvironmentSettings):
 
     base_url: str = ""
     requests_per_minute: float = 60.0
+    concurrency: Concurrency = 1
+    """Requests under way at the same time, where a feed's cells do not depend on each other; the rate is kept all the same."""
 
     @property
     def is_base_url_set(self) -> bool:

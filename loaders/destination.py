@@ -15,6 +15,9 @@ import pyarrow as pa
 # dlt is configured by the environment, and these settings are the warehouse's, not the user's
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID"] = "true"
+os.environ["DATA_WRITER__COMPRESSION"] = (
+    "none"  # files live for a second: packing them costs more than the space
+)
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
 
 import adbc_driver_postgresql.dbapi

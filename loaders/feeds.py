@@ -76,6 +76,14 @@ class Cell:
     scope: str
 
 
+@dataclass(frozen=True)
+class RejectedPayload:
+    """An answer that could not be parsed, kept whole."""
+
+    content_type: str | None
+    payload: bytes
+
+
 @dataclass
 class Answer:
     """One answer of a vendor, parsed or not.
@@ -93,6 +101,7 @@ class Answer:
             answer fills the one table of its endpoint; one that carries a header record beside its list fills two.
         headers: of the response, for vendors that page by header; stored nowhere.
         error: why the answer is of no use, or None.
+        rejected: the answer as it came, where it could not be parsed.
     """
 
     fetch_id: int
@@ -105,6 +114,7 @@ class Answer:
     tables: dict[str, pa.Table] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
+    rejected: RejectedPayload | None = None
 
     @property
     def table(self) -> pa.Table | None:
@@ -133,7 +143,9 @@ class Answer:
 
     def days(self, name: str) -> list[str]:
         """A column of days as YYYYMMDD, with whatever separators they came; empty text where there is none."""
-        return [str(value or "").translate(_SEPARATORS) for value in self.column(name)]
+        values = self.column(name)
+        plain = {value: str(value or "").translate(_SEPARATORS) for value in set(values)}
+        return [plain[value] for value in values]
 
 
 @dataclass
@@ -160,6 +172,19 @@ class Outcome:
 Collector = Callable[["Collection", Sequence[Cell]], Iterator[Outcome]]
 
 
+def cell_by_cell(cells: Sequence[Cell]) -> Iterator[Sequence[Cell]]:
+    """Each cell on its own, for `Feed.apart`."""
+    return ([cell] for cell in cells)
+
+
+def scope_by_scope(cells: Sequence[Cell]) -> Iterator[Sequence[Cell]]:
+    """The cells of one scope after another, for `Feed.apart`."""
+    by_scope: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_scope.setdefault(cell.scope, []).append(cell)
+    return iter(by_scope.values())
+
+
 @dataclass(frozen=True)
 class Feed:
     """One way to collect one or more datasets from a service.
@@ -182,6 +207,8 @@ class Feed:
         may_shrink_by: part of the records by which a list may be shorter than the one before; a list that lost more is a
             failed cell. None for what may have any length.
         request_count: how many requests some cells take; for the plan.
+        apart: divides cells into parts that do not depend on each other, to be collected several at a time; None where they
+            have to follow each other.
     """
 
     name: str
@@ -199,6 +226,7 @@ class Feed:
     collected: Collected = Collected.ALWAYS
     may_shrink_by: float | None = None
     request_count: Callable[[Sequence[Cell]], int] = len
+    apart: Callable[[Sequence[Cell]], Iterator[Sequence[Cell]]] | None = None
 
     def takes(self, scope: str) -> bool:
         """Whether a scope that a load names is taken as it stands."""

@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 
 import requests
 from dlt.sources.helpers.requests import Client
+from requests.adapters import DEFAULT_POOLSIZE
 from requests_ratelimiter import LimiterAdapter
 
 from loaders.config import RunSettings, SourceSettings
@@ -53,7 +54,10 @@ class VendorClient:
             retry_condition=is_worth_retrying,
         )
         self._adapter = (
-            LimiterAdapter(per_second=settings.requests_per_minute / 60)
+            LimiterAdapter(
+                per_second=settings.requests_per_minute / 60,
+                pool_maxsize=max(DEFAULT_POOLSIZE, settings.concurrency),
+            )
             if settings.requests_per_minute
             else None
         )
@@ -73,6 +77,7 @@ class VendorClient:
         Raises:
             RequestFailedError: no answer after all attempts (refused, time-out, connection dropped).
         """
+        # a session for each thread, since requests does not share one safely; the adapter, which keeps the rate, is one for all
         session = self._client.session
         if self._adapter and session.adapters.get("https://") is not self._adapter:
             session.mount("http://", self._adapter)

@@ -4,14 +4,14 @@ Answers and cells of a batch are written in one transaction after the batch's dl
 sees is whole. Writers take turns: `ledger_id` grows in the order of commits, which the incremental models rely on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from loaders.feeds import DONE, Answer, Cell, Feed, Outcome, Status
+from loaders.feeds import DONE, Cell, Feed, Outcome, Status
 
 
 def take_turn(connection: psycopg.Connection, source: str, service: str) -> None:
@@ -26,11 +26,15 @@ def take_turn(connection: psycopg.Connection, source: str, service: str) -> None
     )
 
 
-def next_fetch_id(connection: psycopg.Connection) -> int:
-    """Reserve the identity of an answer."""
-    row = connection.execute("select nextval('raw.fetch_id_sequence')").fetchone()
-    assert row is not None
-    return int(row[0])
+def next_fetch_ids(connection: psycopg.Connection, count: int) -> list[int]:
+    """Reserve identities of answers, in rising order.
+
+    To be given out within one turn at a service, so that a later load's answers to the same cells have greater ones.
+    """
+    rows = connection.execute(
+        "select nextval('raw.fetch_id_sequence') from generate_series(1, %s)", (count,)
+    )
+    return sorted(int(fetch_id) for (fetch_id,) in rows)
 
 
 def done_cells(
@@ -115,6 +119,18 @@ def current_answers(
     return CurrentAnswers(tuple(row[0]), tuple(row[1])) if row else None
 
 
+def answered_cells(
+    connection: psycopg.Connection, source: str, dataset: str, start: date, end: date
+) -> set[Cell]:
+    """Cells of a dataset from `start` to `end` that rest on an answer already."""
+    rows = connection.execute(
+        "select distinct collection_date, scope from raw.fetch_cells where source = %s and dataset = %s"
+        " and collection_date between %s and %s and status in ('SUCCESS', 'UNCHANGED')",
+        (source, dataset, start, end),
+    )
+    return {Cell(day=day, scope=scope) for day, scope in rows}
+
+
 def records_before(
     connection: psycopg.Connection, source: str, dataset: str, cell: Cell
 ) -> int | None:
@@ -139,15 +155,6 @@ def records_before(
 
 
 @dataclass(frozen=True)
-class RejectedPayload:
-    """An answer that could not be parsed, kept whole."""
-
-    answer: Answer
-    content_type: str | None
-    payload: bytes
-
-
-@dataclass(frozen=True)
 class LedgerEntry:
     """One outcome ready for the ledger.
 
@@ -167,11 +174,9 @@ class LedgerEntry:
 def write(
     connection: psycopg.Connection,
     source: str,
-    entries: Iterable[LedgerEntry],
-    rejected: Iterable[RejectedPayload],
+    entries: Sequence[LedgerEntry],
 ) -> None:
     """Write answers, cells and rejected payloads of a batch in one transaction."""
-    entries = list(entries)
     answers = [answer for entry in entries for answer in entry.outcome.answers]
     with connection.transaction():
         # until commit: two loads at once must not interleave their ledger ids
@@ -196,18 +201,20 @@ def write(
                             answer.error,
                         )
                     )
-            for item in rejected:
+            for answer in answers:
+                if answer.rejected is None:
+                    continue
                 cursor.execute(
                     "insert into raw.rejected_payloads (fetch_id, source, endpoint, received_at,"
                     " content_type, reason, payload) values (%s, %s, %s, %s, %s, %s, %s)",
                     (
-                        item.answer.fetch_id,
+                        answer.fetch_id,
                         source,
-                        item.answer.endpoint,
-                        item.answer.fetched_at,
-                        item.content_type,
-                        item.answer.error,
-                        item.payload,
+                        answer.endpoint,
+                        answer.fetched_at,
+                        answer.rejected.content_type,
+                        answer.error,
+                        answer.rejected.payload,
                     ),
                 )
             with cursor.copy(

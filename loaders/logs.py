@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+from tqdm.contrib import DummyTqdmFile
 
 from loaders.config import RunSettings
 
@@ -42,6 +43,7 @@ def configure(secrets: Iterable[str] = ()) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # around a progress bar, not into it
+        logger_factory=structlog.PrintLoggerFactory(DummyTqdmFile(sys.stderr)),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )

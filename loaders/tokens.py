@@ -8,6 +8,7 @@ whichever process made it.
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,11 +52,14 @@ class TokenStore:
     ) -> None:
         name = hashlib.sha256(f"{base_url}|{account}".encode()).hexdigest()[:24]
         self._path = FOLDER / f"{name}.json"
+        self._lock = threading.Lock()
+        self._value: str | None = None
+        self._refusal: SourceStoppedError | None = None
         self._issue = issue
         self._minimum_interval = minimum_interval_seconds
 
     def get(self, *, refused: str | None = None) -> str:
-        """The token, from the file or new from the vendor.
+        """The token, from the file or new from the vendor; threads that share the store ask for it once.
 
         Args:
             refused: a token that the vendor has just refused; the file's is used only if it is another one.
@@ -63,6 +67,19 @@ class TokenStore:
         Raises:
             SourceStoppedError: the vendor gives none, or the token file cannot be written.
         """
+        with self._lock:
+            if self._refusal:
+                raise self._refusal  # another thread was given none
+            if self._value is None or self._value == refused:
+                try:
+                    self._value = self._shared(refused)
+                except SourceStoppedError as error:
+                    self._refusal = error
+                    raise
+            return self._value
+
+    def _shared(self, refused: str | None) -> str:
+        """The token that all processes of this clone share."""
         try:
             FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
             with FileLock(self._path.with_suffix(".lock"), timeout=300):

@@ -6,7 +6,7 @@ README.md in this folder says what the vendor offers and under which terms.
 
 from datetime import time
 
-from loaders.feeds import Cadence, Feed, Service, Source
+from loaders.feeds import Cadence, Feed, Service, Source, cell_by_cell, scope_by_scope
 from loaders.infomax import api, days, funds, lists, series
 
 IN_THE_MORNING = time(7, 0)
@@ -69,6 +69,7 @@ SERVICE = Service(
             scopes=series.new_listings,
             takes_stock_codes=True,
             request_count=series.request_count(series.HISTORY_DAYS_PER_REQUEST),
+            apart=scope_by_scope,
         ),
         Feed(
             name="stock_rank",
@@ -84,6 +85,7 @@ SERVICE = Service(
             published_at=series.FINAL_AT,
             scopes=series.index_names,
             request_count=series.request_count(series.HISTORY_DAYS_PER_REQUEST),
+            apart=scope_by_scope,
         ),
         Feed(
             name="etf_port",
@@ -94,6 +96,7 @@ SERVICE = Service(
             scopes=funds.listed_funds,
             window_sessions=5,
             takes_stock_codes=True,
+            apart=cell_by_cell,
         ),
         Feed(
             name="stock_investor",
@@ -103,6 +106,7 @@ SERVICE = Service(
             scopes=series.listed_stocks,
             takes_stock_codes=True,
             request_count=series.request_count(series.INVESTOR_DAYS_PER_REQUEST),
+            apart=scope_by_scope,
         ),
         Feed(
             name="stock_foreign",
@@ -113,6 +117,7 @@ SERVICE = Service(
             scopes=series.listed_stocks,
             takes_stock_codes=True,
             request_count=series.request_count(series.HISTORY_DAYS_PER_REQUEST),
+            apart=scope_by_scope,
         ),
     ),
 )

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from loaders.collect import Attempt, Collection, Question
-from loaders.config import SourceSettings
+from loaders.config import Concurrency, SourceSettings
 from loaders.errors import AnswerRejectedError, SourceStoppedError
 from loaders.feeds import Answer
 from loaders.payload import parse_json
@@ -28,6 +28,7 @@ class InfomaxSettings(SourceSettings):
     token: SecretStr | None = Field(default=None, json_schema_extra={"secret": True})
     base_url: str = "https://infomaxy.einfomax.co.kr"
     requests_per_minute: float = 60
+    concurrency: Concurrency = 2
     row_cap: int = 1000
     """Rows after which the vendor cuts an answer without saying so; no paging parameter works."""
 

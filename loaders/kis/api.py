@@ -3,7 +3,7 @@
 from datetime import date, time
 from functools import partial
 
-from loaders.feeds import Cadence, Collected, Feed, Service
+from loaders.feeds import Cadence, Collected, Feed, Service, cell_by_cell, scope_by_scope
 from loaders.kis import client, events, prices
 
 SERVICE = Service(
@@ -40,6 +40,7 @@ SERVICE = Service(
             takes_stock_codes=True,
             collected=Collected.SOURCE_NAMED,
             request_count=partial(prices.request_per_days, prices.DAYS_PER_REQUEST),
+            apart=scope_by_scope,
         ),
         Feed(
             name="daily_chart_adjusted",
@@ -49,6 +50,7 @@ SERVICE = Service(
             takes_stock_codes=True,
             collected=Collected.SCOPE_NAMED,
             request_count=partial(prices.request_per_days, prices.DAYS_PER_REQUEST),
+            apart=scope_by_scope,
         ),
         Feed(
             name="minutes",
@@ -61,6 +63,7 @@ SERVICE = Service(
             window_sessions=1,
             takes_stock_codes=True,
             request_count=lambda cells: prices.MINUTE_PAGES * len(cells),
+            apart=cell_by_cell,
         ),
         Feed(
             name="investors",
@@ -71,6 +74,7 @@ SERVICE = Service(
             takes_stock_codes=True,
             collected=Collected.SOURCE_NAMED,
             request_count=partial(prices.request_per_days, prices.INVESTOR_DAYS_PER_REQUEST),
+            apart=scope_by_scope,
         ),
         Feed(
             name="fund_parts",
@@ -82,6 +86,7 @@ SERVICE = Service(
             scopes=events.listed_funds,
             takes_stock_codes=True,
             collected=Collected.SOURCE_NAMED,
+            apart=cell_by_cell,
         ),
         Feed(
             name="search_stock_info",

@@ -12,7 +12,7 @@ from pydantic_settings import SettingsConfigDict
 
 from loaders import calendar
 from loaders.collect import Attempt, Collection, Question, Records
-from loaders.config import SourceSettings
+from loaders.config import Concurrency, SourceSettings
 from loaders.errors import (
     AnswerRejectedError,
     LoaderError,
@@ -51,6 +51,7 @@ class KisSettings(SourceSettings):
     app_secret: SecretStr | None = Field(default=None, json_schema_extra={"secret": True})
     base_url: str = "https://openapi.koreainvestment.com:9443"
     requests_per_minute: float = 960
+    concurrency: Concurrency = 8
     market_division: str = "J"
     """Venue of prices: J is the exchange, NX is Nextrade, UN is both together."""
     investor_etc_class: str = ""
@@ -140,20 +141,19 @@ def _token(collection: Collection, refused: str | None = None) -> str:
     Raises:
         SourceStoppedError: the vendor gives none.
     """
-    kept: str | None = collection.cache.get("token")
-    if kept and kept != refused:
-        return kept
     settings = settings_of(collection)
     assert settings.app_key
-    store = TokenStore(
-        settings.base_url,
-        settings.app_key.get_secret_value(),
-        lambda: _issue_token(collection),
-        settings.token_interval_seconds,
+    account = settings.app_key.get_secret_value()
+    store: TokenStore = collection.once(
+        "token store",
+        lambda: TokenStore(
+            settings.base_url,
+            account,
+            lambda: _issue_token(collection),
+            settings.token_interval_seconds,
+        ),
     )
-    token = store.get(refused=refused)
-    collection.cache["token"] = token
-    return token
+    return store.get(refused=refused)
 
 
 def _issue_token(collection: Collection) -> Token:

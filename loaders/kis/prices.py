@@ -232,12 +232,13 @@ def _ask_minutes(attempt: Attempt, collection: Collection, cell: Cell) -> tuple[
 
 def _labels(answer: Answer, day: date) -> list[str]:
     """Labels of the bars of a day."""
+    wanted = yyyymmdd(day)
     return [
         label
         for bar_day, label in zip(
             answer.days("stck_bsop_date"), answer.column("stck_cntg_hour"), strict=True
         )
-        if bar_day == yyyymmdd(day) and label and len(label) == 6 and label.isdigit()
+        if bar_day == wanted and label and len(label) == 6 and label.isdigit()
     ]
 
 

@@ -12,13 +12,24 @@ from pydantic_settings import SettingsConfigDict
 
 from loaders import calendar
 from loaders.collect import Attempt, Collection, Question
-from loaders.config import SourceSettings
+from loaders.config import Concurrency, SourceSettings
 from loaders.errors import (
     AnswerRejectedError,
     RequestFailedError,
     SourceStoppedError,
 )
-from loaders.feeds import Answer, Cadence, Cell, Collected, Feed, Outcome, Service, Status
+from loaders.feeds import (
+    Answer,
+    Cadence,
+    Cell,
+    Collected,
+    Feed,
+    Outcome,
+    Service,
+    Status,
+    cell_by_cell,
+    scope_by_scope,
+)
 from loaders.payload import parse_json
 from loaders.tokens import Token, TokenStore
 
@@ -68,6 +79,7 @@ class KiwoomSettings(SourceSettings):
     secret_key: SecretStr | None = Field(default=None, json_schema_extra={"secret": True})
     base_url: str = "https://api.kiwoom.com"
     requests_per_minute: float = 60
+    concurrency: Concurrency = 2
 
 
 def _settings(collection: Collection) -> KiwoomSettings:
@@ -111,18 +123,16 @@ def _issue(collection: Collection) -> Token:
 
 def _token(collection: Collection, *, refused: str | None = None) -> str:
     """The token of this run; `refused` is one that the vendor has just turned down."""
-    if refused or "token" not in collection.cache:
-        settings = _settings(collection)
-        assert settings.app_key
-        store = TokenStore(
-            settings.base_url,
-            settings.app_key.get_secret_value(),
-            lambda: _issue(collection),
-            TOKEN_INTERVAL_SECONDS,
-        )
-        collection.cache["token"] = store.get(refused=refused)
-    token: str = collection.cache["token"]
-    return token
+    settings = _settings(collection)
+    assert settings.app_key
+    account = settings.app_key.get_secret_value()
+    store: TokenStore = collection.once(
+        "token store",
+        lambda: TokenStore(
+            settings.base_url, account, lambda: _issue(collection), TOKEN_INTERVAL_SECONDS
+        ),
+    )
+    return store.get(refused=refused)
 
 
 def _records(parsed: Any, api_id: str) -> Sequence[Any]:
@@ -211,7 +221,8 @@ def _ask(
                 read_records=read,
                 sent_as="json",
                 noted={"next-key": next_key} if next_key else {},
-            )
+            ),
+            attempt.cells,
         )
         if not was_refused:
             return attempt.add(answer)
@@ -440,6 +451,7 @@ SERVICE = Service(
             scopes=_stock_codes,
             takes_stock_codes=True,
             collected=Collected.SOURCE_NAMED,
+            apart=cell_by_cell,
         ),
         Feed(
             name="daily_chart",
@@ -450,6 +462,7 @@ SERVICE = Service(
             takes_stock_codes=True,
             collected=Collected.SOURCE_NAMED,
             request_count=lambda cells: len({cell.scope for cell in cells}),
+            apart=scope_by_scope,
         ),
         Feed(
             name="investors",
@@ -463,6 +476,7 @@ SERVICE = Service(
             request_count=lambda cells: (
                 len({cell.scope for cell in cells}) * len(MEASURES) * len(SIDES)
             ),
+            apart=scope_by_scope,
         ),
         Feed(
             name="minute_chart",
@@ -473,6 +487,7 @@ SERVICE = Service(
             window_sessions=2,
             takes_stock_codes=True,
             collected=Collected.SOURCE_NAMED,
+            apart=scope_by_scope,
         ),
     ),
 )

@@ -1,0 +1,224 @@
+"""Half a million minute rows in vendor pages, loaded through the real feed, batch and destination; and the COPY beside it.
+
+The pages lie on disk and stand in for the vendor's host alone: everything from the answer's bytes on is what a load does.
+`python -m tests.bench.minute_pages FOLDER` measures both in the database that the environment names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import requests
+
+from loaders import catalogue
+from loaders.bootstrap import initialise
+from loaders.collect import Collection, collect_feed
+from loaders.config import RunSettings
+from loaders.database import connect, read_warehouse
+from loaders.feeds import Cell, Feed, Service, Source
+from loaders.kis.client import KisSettings
+
+DAY = date(2026, 9, 29)
+PAGES = 1_313
+ROWS_PER_PAGE = 381
+TABLE = "kis__inquire_time_dailychartprice"
+ENDPOINT = "inquire-time-dailychartprice"
+
+
+def _stock_code(number: int) -> str:
+    return f"{number:06d}"
+
+
+def _page(number: int) -> bytes:
+    """The answer for one stock's regular session: a random walk from a price of its own, newest minute first."""
+    draw = random.Random(number)
+    price, total = draw.randrange(1_000, 400_000), 0
+    rows = []
+    for minute in range(ROWS_PER_PAGE):
+        opened, closed = price, max(1, price + draw.randrange(-price // 200 - 1, price // 200 + 2))
+        volume = draw.randrange(1, 20_000)
+        total += volume * closed
+        rows.append(
+            {
+                "stck_bsop_date": f"{DAY:%Y%m%d}",
+                "stck_cntg_hour": f"{9 + minute // 60:02d}{minute % 60:02d}00",
+                "stck_prpr": str(closed),
+                "stck_oprc": str(opened),
+                "stck_hgpr": str(max(opened, closed)),
+                "stck_lwpr": str(min(opened, closed)),
+                "cntg_vol": str(volume),
+                "acml_tr_pbmn": str(total),
+            }
+        )
+        price = closed
+    answer = {"output1": {}, "output2": rows[::-1], "rt_cd": "0", "msg_cd": "MCA00000"}
+    return json.dumps(answer, ensure_ascii=False).encode()
+
+
+def write_pages(folder: Path, count: int = PAGES) -> int:
+    """Write the pages of so many stocks, one file each; returns their rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(1, count + 1):
+        path = folder / f"{_stock_code(number)}.json"
+        if not path.exists():
+            path.write_bytes(_page(number))
+    return count * ROWS_PER_PAGE
+
+
+class _Disk:
+    """In place of the vendor's host: the page of the stock that is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def send(self, _method: str, url: str, **asked: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code = 200
+        response.headers["Content-Type"] = "application/json"
+        response._content = (
+            b'{"access_token": "none", "expires_in": 86400}'
+            if url.endswith("tokenP")
+            else (self._folder / f"{asked['params']['FID_INPUT_ISCD']}.json").read_bytes()
+        )
+        return response
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def _minutes() -> tuple[Source, Service, Feed]:
+    source = next(source for source in catalogue.SOURCES if source.name == "kis")
+    service = next(service for service in source.services if service.settings is KisSettings)
+    return source, service, next(feed for feed in service.feeds if feed.name == "minutes")
+
+
+def load_pages(folder: Path, count: int = PAGES, **settings: Any) -> int:
+    """Load the pages into the current database as `python -m loaders load` does; returns the rows.
+
+    Args:
+        folder: of `write_pages`.
+        count: how many of its pages.
+        settings: of the service, in place of its defaults.
+    """
+    source, service, feed = _minutes()
+    chosen = KisSettings(
+        app_key="key", app_secret="secret", base_url="http://pages", requests_per_minute=0, **settings  # type: ignore[arg-type]
+    )  # fmt: skip
+    with connect() as connection:
+        collection = Collection(
+            source, service, chosen, RunSettings(), connection, read_warehouse(connection)
+        )
+        collection._client.close()
+        collection._client = _Disk(folder)  # type: ignore[assignment]
+        cells = [Cell(DAY, _stock_code(number)) for number in range(1, count + 1)]
+        result = collect_feed(collection, feed, cells)
+        collection.close()
+    assert not result.errors, result.errors[:3]
+    return result.rows
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The same rows and columns as a CSV text, and the bare table that they are copied into."""
+
+    columns: tuple[str, ...]
+    csv: bytes
+
+    def copy(self) -> float:
+        """Seconds of one psycopg COPY into a new table without index."""
+        name = "public.minute_pages_baseline"
+        with connect() as connection:
+            connection.execute(f"drop table if exists {name}")
+            connection.execute(f"create table {name} (like raw.{TABLE})")
+            started = time.perf_counter()
+            columns = ", ".join(self.columns)
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(f"copy {name} ({columns}) from stdin (format csv)") as copy,
+            ):
+                view = memoryview(self.csv)
+                for start in range(0, len(view), 1 << 20):
+                    copy.write(view[start : start + (1 << 20)])
+            seconds = time.perf_counter() - started
+            connection.execute(f"drop table {name}")
+        return seconds
+
+
+def baseline(count: int = PAGES) -> Baseline:
+    """What the load wrote, lineage included, as CSV; to be made after `load_pages`."""
+    with connect() as connection:
+        found = connection.execute(
+            "select column_name from information_schema.columns"
+            " where table_schema = 'raw' and table_name = %s order by ordinal_position",
+            (TABLE,),
+        )
+        columns = tuple(f'"{name}"' for (name,) in found)
+        parts: list[bytes] = []
+        with connection.cursor().copy(
+            f"copy (select {', '.join(columns)} from raw.{TABLE} limit {count * ROWS_PER_PAGE})"
+            " to stdout (format csv)"
+        ) as copy:
+            parts.extend(bytes(part) for part in copy)
+    return Baseline(columns, b"".join(parts))
+
+
+def empty() -> None:
+    """Take the rows of earlier rounds away."""
+    with connect() as connection:
+        connection.execute(f"truncate raw.{TABLE}, raw.fetches, raw.fetch_cells")
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def rounds(folder: Path, count: int, times: int, **settings: Any) -> Iterator[tuple[float, float]]:
+    """Seconds of load and of COPY, so many times in turn."""
+    for _ in range(times):
+        empty()
+        started = time.perf_counter()
+        rows = load_pages(folder, count, **settings)
+        seconds = time.perf_counter() - started
+        assert rows == count * ROWS_PER_PAGE
+        yield seconds, baseline(count).copy()
+
+
+def main() -> None:
+    """Measure and print: one JSON line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "minute-pages"
+    )
+    parser.add_argument("--pages", type=int, default=PAGES)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only-load", action="store_true", help="once, for its peak of memory")
+    options = parser.parse_args()
+    rows = write_pages(options.folder, options.pages)
+    with connect() as connection:
+        initialise(connection)
+    if options.only_load:
+        before = peak_megabytes()
+        load_pages(options.folder, options.pages)
+        print(json.dumps({"rows": rows, "peak_mb": peak_megabytes(), "before_mb": before}))
+        return
+    measured = list(rounds(options.folder, options.pages, options.rounds))
+    load, copy = (min(seconds) for seconds in zip(*measured, strict=True))
+    print(json.dumps({"rows": rows, "load_seconds": load, "copy_seconds": copy, "ratio": load / copy,
+                      "rounds": measured, "pyarrow": pa.__version__, "peak_mb": peak_megabytes()}))  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
