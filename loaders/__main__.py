@@ -136,7 +136,9 @@ def load(
     ] = False,
     live: Annotated[
         bool,
-        typer.Option("--live", help="look at today's session while it goes on; what comes is provisional"),
+        typer.Option(
+            "--live", help="look at today's session while it goes on; what comes is provisional"
+        ),
     ] = False,
 ) -> None:
     """Collect what is due and missing; with a range, back-fill it."""

@@ -558,7 +558,12 @@ def live_feed(feed: Feed) -> Feed:
         for number, cell in enumerate(cells):
             is_final = collection.warehouse.now() >= feed.published(cell.day)
             if is_final or ledger.is_awaited(collection.connection, source, service):
-                log.info("gives way to final answers", source=source, feed=feed.name, left=len(cells) - number)
+                log.info(
+                    "gives way to final answers",
+                    source=source,
+                    feed=feed.name,
+                    left=len(cells) - number,
+                )
                 return
             yield from poll(collection, [cell])
 

@@ -219,9 +219,12 @@ def _ask_minutes(
     enough = FIRST_HOURS.get(division, "0000")
     if since is not None:
         # the minute before, so that what came before and what comes now touch
-        enough = max(enough, (since.astimezone(calendar.KST) - timedelta(minutes=1)).strftime("%H%M"))
+        enough = max(
+            enough, (since.astimezone(calendar.KST) - timedelta(minutes=1)).strftime("%H%M")
+        )
     earliest: str | None = None
     newest_page: str | None = None
+    page_before: Answer | None = None
     for number in range(1, MOST_MINUTE_PAGES + 1):
         params = {
             "FID_COND_MRKT_DIV_CODE": division,
@@ -244,8 +247,13 @@ def _ask_minutes(
                     f"the page before {hour} is one that came before; earlier bars are missing"
                 )
                 attempt.fail(MINUTES.endpoint, params, message)
+            elif page_before and page.answer.row_count and not labels:
+                # bars of the day before stand where the day has begun, and nowhere else
+                if not _opens_the_day(page_before, cell.day, earliest or ""):
+                    message = f"the page before {hour} is of another day; earlier bars are missing"
+                    attempt.fail(MINUTES.endpoint, params, message)
             break
-        earliest = first
+        earliest, page_before = first, page.answer
         newest_page = newest_page or page.answer.payload_sha256
         # bars of the day before follow where the day is at its end
         has_other_days = len(labels) < page.answer.row_count

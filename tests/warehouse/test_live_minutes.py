@@ -114,7 +114,9 @@ def test_at_ten_the_minutes_that_are_over_stand_in_the_mart_as_provisional(polle
     ) == [(True,)]
     polled.build()
     assert polled.minutes() == told_before(moment(10))
-    assert polled.database.rows("select distinct is_provisional from marts.ohlcv_minute") == [(True,)]
+    assert polled.database.rows("select distinct is_provisional from marts.ohlcv_minute") == [
+        (True,)
+    ]
     # a second way looks at the session too
     assert polled.database.rows(
         "select is_provisional, count(*), max(started_at) < timestamptz '2026-10-07 10:00+09'"
@@ -136,7 +138,9 @@ def test_at_eleven_only_what_is_new_is_asked_for_and_the_rest_stays(polled: Runn
     before = polled.database.rows(created)
     polled.simulator.forget_requests()
     polled.load(*LIVE)
-    asked = polled.simulator.requests()["/kis/uapi/domestic-stock/v1/quotations/inquire-time-dailychartprice"]
+    asked = polled.simulator.requests()[
+        "/kis/uapi/domestic-stock/v1/quotations/inquire-time-dailychartprice"
+    ]
     assert asked == len(market(SEED).listed(DAY)), "one page a name: an hour is half a page"
     polled.build()
     # 10:59 ended five seconds ago: its trades may still come in
@@ -148,7 +152,9 @@ def test_at_eleven_only_what_is_new_is_asked_for_and_the_rest_stays(polled: Runn
     ) == [(True, 5)]
 
 
-def test_a_look_that_fails_takes_nothing_away_and_the_next_one_goes_back_further(polled: Running) -> None:
+def test_a_look_that_fails_takes_nothing_away_and_the_next_one_goes_back_further(
+    polled: Running,
+) -> None:
     polled.at("14:00:20")
     polled.simulator.plant_fault(kind="html", path="inquire-time-dailychartprice", times=1, after=3)
     run = polled.database.loaders(*LIVE, "--scope", "990010", **polled.environment)
@@ -167,7 +173,9 @@ def test_a_look_that_fails_takes_nothing_away_and_the_next_one_goes_back_further
     polled.build()
     assert polled.minutes() == told_before(moment(16, 5))
     assert {row[-1] for row in polled.minutes()["990020"]} == {"REGULAR", "AFTER_MARKET"}
-    assert polled.database.rows("select distinct is_provisional from marts.ohlcv_minute") == [(True,)]
+    assert polled.database.rows("select distinct is_provisional from marts.ohlcv_minute") == [
+        (True,)
+    ]
 
 
 def test_it_gives_way_to_a_load_that_waits(polled: Running) -> None:
@@ -223,8 +231,15 @@ def test_the_final_answer_replaces_the_day_and_is_what_one_look_after_the_close_
         running.load("load", "--source", "kis", "--dataset", "ohlcv_daily", *ON_THE_DAY)
         running.build()
     assert polled.minutes() == told_before(moment(23))
-    assert polled.database.rows("select distinct is_provisional from marts.ohlcv_minute") == [(False,)]
-    for relation in ("marts.ohlcv_minute", "marts.ohlcv_minute_5", "marts.ohlcv_minute_60", "quality.minute_days_reconciled"):
+    assert polled.database.rows("select distinct is_provisional from marts.ohlcv_minute") == [
+        (False,)
+    ]
+    for relation in (
+        "marts.ohlcv_minute",
+        "marts.ohlcv_minute_5",
+        "marts.ohlcv_minute_60",
+        "quality.minute_days_reconciled",
+    ):
         found = without_fetches(polled.database, relation)
         assert found == without_fetches(once.database, relation), relation
         assert found[0][0], relation

@@ -54,7 +54,9 @@ calendar as (
         opens_at,
         closes_at
     from {{ ref('trading_calendar') }}
-    where is_session
+    where
+        is_session
+        {{ and_in_days_to_rebuild('date') }}
 ),
 
 -- when each venue trades beside the regular session of the exchange
@@ -122,8 +124,9 @@ compared as (
 ),
 
 -- pages that overlap repeat a bar; where the copies differ, nobody can tell which one is true. A later look at a session
--- that goes on is no other page: it replaces what an earlier one told
-conflicts as (
+-- that goes on is no other page: it replaces what an earlier one told. Gathered once, whatever the planner expects: looks
+-- that overlap have many copies, and nearly none differs
+conflicts as materialized (
     select
         source,
         stock_code,

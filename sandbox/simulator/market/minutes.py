@@ -179,7 +179,12 @@ def until(bars: list[MinuteBar], now: datetime) -> list[MinuteBar]:
         last = begun[-1]
         half = max(1, last.volume // 2)
         growing = replace(
-            last, high=last.open, low=last.open, close=last.open, volume=half, value=half * last.open
+            last,
+            high=last.open,
+            low=last.open,
+            close=last.open,
+            volume=half,
+            value=half * last.open,
         )
         begun[-1] = growing
     return begun

@@ -98,7 +98,9 @@ class _Answers:
         if bar.day == self._today and self._now < calendar.session_close(bar.day):
             traded = self._market.minutes_until(security, bar.day, self._now)
             volume, value = sum(one.volume for one in traded), sum(one.value for one in traded)
-            bar = replace(bar, close=traded[-1].close if traded else bar.base, volume=volume, value=value)
+            bar = replace(
+                bar, close=traded[-1].close if traded else bar.base, volume=volume, value=value
+            )
         fields = _texts(
             {
                 "prdy_vrss": bar.change,
