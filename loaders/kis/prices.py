@@ -247,11 +247,15 @@ def _ask_minutes(
                     f"the page before {hour} is one that came before; earlier bars are missing"
                 )
                 attempt.fail(MINUTES.endpoint, params, message)
-            elif page_before and page.answer.row_count and not labels:
+            elif (
+                page_before
+                and page.answer.row_count
+                and not labels
+                and not _opens_the_day(page_before, cell.day, earliest or "")
+            ):
                 # bars of the day before stand where the day has begun, and nowhere else
-                if not _opens_the_day(page_before, cell.day, earliest or ""):
-                    message = f"the page before {hour} is of another day; earlier bars are missing"
-                    attempt.fail(MINUTES.endpoint, params, message)
+                message = f"the page before {hour} is of another day; earlier bars are missing"
+                attempt.fail(MINUTES.endpoint, params, message)
             break
         earliest, page_before = first, page.answer
         newest_page = newest_page or page.answer.payload_sha256

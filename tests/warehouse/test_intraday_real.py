@@ -111,7 +111,7 @@ def test_volumes_that_still_grow_are_not_published_and_final_ones_are(
         "cautious",
         "--select",
         "+ohlcv_daily",
-        "int_daily_prices__superseded",
+        "+int_daily_prices__superseded",
     )
     assert built.returncode == 0, built.stdout
     final = {

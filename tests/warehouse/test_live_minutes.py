@@ -91,6 +91,11 @@ def moment(hour: int, minute: int = 0) -> datetime:
 @pytest.fixture(scope="module")
 def polled(new_database: Callable[..., Database], simulator: Simulator) -> Running:
     running = Running(new_database(sample=True), simulator)
+    # a ledger as it was before there were looks at a session: the next load takes the word in
+    running.database.execute(
+        "alter table raw.fetch_cells drop constraint fetch_cells_status_check,"
+        " add check (status in ('SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED'))"
+    )
     running.clock(NOW)
     running.load("load", "--source", "krx", "--dataset", "stocks", *ON_THE_DAY)
     return running
@@ -146,7 +151,6 @@ def test_at_eleven_only_what_is_new_is_asked_for_and_the_rest_stays(polled: Runn
     # 10:59 ended five seconds ago: its trades may still come in
     assert polled.minutes() == told_before(moment(10, 59))
     assert set(before) < set(polled.database.rows(created)), "a bar keeps when it was first told"
-    assert polled.database.rows("select count(*) from quality.minute_days_reconciled") == [(0,)]
     assert polled.database.rows(
         "select is_provisional, max(minute_count) from marts.ohlcv_minute_5 where stock_code = '990020' group by 1"
     ) == [(True, 5)]
