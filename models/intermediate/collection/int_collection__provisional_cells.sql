@@ -1,6 +1,7 @@
--- What was told of a session while it went on: looks at a cell before its final answer. All of them together are what is known
--- of the day until then; from the final answer on they say no more than when something was first told.
--- Filters on dataset and collection_date reach the index of raw.fetch_cells, because both are in the partition: keep it so.
+-- What was told of a session while it went on: looks at a cell before its final answer. All of them together are what
+-- is known of the day until then; from the final answer on they say no more than when something was first told.
+-- Filters on dataset and collection_date reach the index of raw.fetch_cells, because both are in the partition: keep
+-- it so.
 with
 
 fetch_cells as (

@@ -123,9 +123,9 @@ compared as (
     window labels as (partition by source, stock_code, trade_date, bar_date, minute_label)
 ),
 
--- pages that overlap repeat a bar; where the copies differ, nobody can tell which one is true. A later look at a session
--- that goes on is no other page: it replaces what an earlier one told. Gathered once, whatever the planner expects: looks
--- that overlap have many copies, and nearly none differs
+-- pages that overlap repeat a bar; where the copies differ, nobody can tell which one is true. A later look at a
+-- session that goes on is no other page: it replaces what an earlier one told. Gathered once, whatever the planner
+-- expects: looks that overlap have many copies, and nearly none differs
 conflicts as materialized (
     select
         source,
