@@ -1,5 +1,5 @@
--- Whether minutes are labelled by their start: whoever labels them by their end has no bar at the opening minute, and all
--- of his bars lie a minute late. Among thirty stocks and more one trades in the opening auction.
+-- Whether minutes are labelled by their start: whoever labels them by their end has no bar at the opening minute, and
+-- all of his bars lie a minute late. Among thirty stocks and more one trades in the opening auction.
 with
 
 bars as (
