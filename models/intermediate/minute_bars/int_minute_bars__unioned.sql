@@ -48,15 +48,19 @@ cells as (
         {{ and_in_days_to_rebuild('collection_date') }}
 ),
 
+collected_days as (
+    select distinct collection_date from cells
+),
+
+-- of the days at hand alone: thirty years would be compared with every bar where the planner knows nothing of either
 calendar as (
     select
-        date,
-        opens_at,
-        closes_at
-    from {{ ref('trading_calendar') }}
-    where
-        is_session
-        {{ and_in_days_to_rebuild('date') }}
+        calendar_days.date,
+        calendar_days.opens_at,
+        calendar_days.closes_at
+    from {{ ref('trading_calendar') }} as calendar_days
+    inner join collected_days on calendar_days.date = collected_days.collection_date
+    where calendar_days.is_session
 ),
 
 -- when each venue trades beside the regular session of the exchange
