@@ -29,15 +29,15 @@ use: setup ## choose the current database: make use DB=demo or DB=warehouse
 psql: setup ## psql on the current database: make psql, or echo 'select 1' | make -s psql ARGS=-XAt
 	@$(BIN)/python -m sandbox psql $(ARGS)
 
-load: setup ## collect what is due [SOURCE= DATASET= FROM=YYYY-MM-DD TO=YYYY-MM-DD SCOPE= REFRESH=1 STRICT=1]
+load: setup ## collect what is due [SOURCE= DATASET= FROM=YYYY-MM-DD TO=YYYY-MM-DD SCOPE= REFRESH=1 STRICT=1 LIVE=1]
 	@$(BIN)/python -m sandbox exec $(BIN)/python -m loaders load $(LOAD_OPTIONS)
 
 # make exports what stands on its command line, and dlt would take a REFRESH in the environment for a setting of its own
-unexport SOURCE DATASET FROM TO SCOPE REFRESH STRICT REBUILD ACCEPT_INCOMPLETE
+unexport SOURCE DATASET FROM TO SCOPE REFRESH STRICT LIVE REBUILD ACCEPT_INCOMPLETE
 
 LOAD_OPTIONS = $(if $(SOURCE),--source '$(SOURCE)') $(if $(DATASET),--dataset '$(DATASET)') \
 	$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SCOPE),--scope '$(SCOPE)') \
-	$(if $(REFRESH),--refresh) $(if $(STRICT),--strict)
+	$(if $(REFRESH),--refresh) $(if $(STRICT),--strict) $(if $(LIVE),--live)
 
 build: setup ## dbt build on the current database
 	@$(BIN)/python -m sandbox up --quiet && $(BIN)/dbt build

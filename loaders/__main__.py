@@ -11,7 +11,14 @@ import typer
 
 from loaders import blocks, calendar, catalogue, ledger, logs
 from loaders.bootstrap import initialise
-from loaders.collect import Collection, FeedResult, collect_feed, due_cells
+from loaders.collect import (
+    Collection,
+    FeedResult,
+    collect_feed,
+    due_cells,
+    live_cells,
+    live_feed,
+)
 from loaders.config import RunSettings, SourceSettings
 from loaders.database import connect, read_warehouse
 from loaders.destination import check_adbc
@@ -127,10 +134,18 @@ def load(
     strict: Annotated[
         bool, typer.Option("--strict", help="exit with 1 when any cell failed")
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="look at today's session while it goes on; what comes is provisional"
+        ),
+    ] = False,
 ) -> None:
     """Collect what is due and missing; with a range, back-fill it."""
     first, last = _range(start, end)
-    selection = catalogue.select(source or None, dataset or None, scope or None)
+    if live and (first or refresh):
+        raise UsageError("--live looks at today's session: leave FROM, TO and REFRESH out")
+    selection = catalogue.select(source or None, dataset or None, scope or None, live=live)
     _configure_logs(selection)
     with connect() as connection:
         initialise(connection)
@@ -144,13 +159,18 @@ def load(
                 continue
             ledger.take_turn(connection, chosen.name, opened.service.name)
             for feed in feeds:
-                cells = due_cells(
-                    opened, feed, start=first, end=last, scope=scope or None, refresh=refresh
-                )
+                if live:
+                    cells = live_cells(opened, feed, scope or None)
+                else:
+                    cells = due_cells(
+                        opened, feed, start=first, end=last, scope=scope or None, refresh=refresh
+                    )
                 if not cells:
                     log.info("nothing due", source=chosen.name, feed=feed.name)
                     continue
-                result = collect_feed(opened, feed, cells, is_refresh=refresh)
+                result = collect_feed(
+                    opened, live_feed(feed) if live else feed, cells, is_refresh=refresh
+                )
                 results.append(result)
                 _report(result)
                 if result.stopped:

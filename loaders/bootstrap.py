@@ -41,7 +41,7 @@ create table if not exists raw.fetch_cells (
     scope text not null,
     collection_date date not null,
     status text not null check (
-        status in ('SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED')
+        status in ('SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED', 'PROVISIONAL')
     ),
     fetch_id bigint references raw.fetches (fetch_id),
     started_at timestamptz not null,
@@ -54,6 +54,21 @@ create index if not exists fetch_cells_dataset_day on raw.fetch_cells (dataset, 
 create index if not exists fetch_cells_cell
     on raw.fetch_cells (source, dataset, collection_date, scope, attempt_id);
 create index if not exists fetch_cells_fetch on raw.fetch_cells (fetch_id);
+
+-- a ledger that was made before sessions could be looked at while they go on
+do $$
+begin
+    if exists (
+        select from pg_constraint
+        where conrelid = 'raw.fetch_cells'::regclass and conname = 'fetch_cells_status_check'
+            and pg_get_constraintdef(oid) not like '%PROVISIONAL%'
+    ) then
+        alter table raw.fetch_cells drop constraint fetch_cells_status_check, add check (
+            status in ('SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED', 'PROVISIONAL')
+        );
+    end if;
+end
+$$;
 
 create table if not exists raw.rejected_payloads (
     fetch_id bigint primary key,

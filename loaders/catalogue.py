@@ -30,12 +30,13 @@ def listings() -> list[str]:
 
 
 def select(
-    source_name: str | None, dataset: str | None, scope: str | None
+    source_name: str | None, dataset: str | None, scope: str | None, *, live: bool = False
 ) -> list[tuple[Source, Service, list[Feed]]]:
     """Sources, services and feeds that a command means.
 
     Without a scope, feeds that exist for single names are left out; with a stock code, only those that take one remain.
-    A feed that is a second way to the same data takes part when its source is named.
+    A feed that is a second way to the same data takes part when its source is named. With `live`, only feeds that can look
+    at a session while it goes on.
 
     Raises:
         UsageError: no such source or dataset, or nothing that fits all three.
@@ -49,6 +50,8 @@ def select(
 
     def takes_part(feed: Feed) -> bool:
         if dataset and dataset not in feed.datasets:
+            return False
+        if live and feed.poll is None:
             return False
         if is_stock_code:
             return feed.takes_stock_codes
@@ -68,7 +71,8 @@ def select(
                 selected.append((source, service, feeds))
     if not selected:
         raise UsageError(
-            f"no feed of {source_name or 'any source'} collects {dataset or 'anything'} for scope {scope or 'ALL'};"
+            f"no feed of {source_name or 'any source'} collects {dataset or 'anything'} for scope {scope or 'ALL'}"
+            f"{' during the session' if live else ''};"
             " `python -m loaders sources` lists what there is"
         )
     return selected

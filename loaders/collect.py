@@ -13,7 +13,7 @@ import hashlib
 import re
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -61,6 +61,8 @@ BATCH_ANSWERS = 2_000
 ROWS_THAT_NEED_STATISTICS = 10_000
 """After a load of so many the next build would join by scanning, for want of fresh statistics."""
 FETCH_IDS_AT_ONCE = 32
+MINUTE_SETTLES = timedelta(seconds=10)
+"""After its end a minute still takes in trades, and two clocks differ by some seconds."""
 FAILURES_BEFORE_STOP = 3
 """Requests in a row without any answer after which a host counts as unreachable; those under way together count once."""
 
@@ -189,6 +191,10 @@ class Collection:
             "listings", lambda: universe.read_listings(self.connection, self._listings)
         )
         return universe.listed_on(listings, day)
+
+    def told_until(self) -> datetime:
+        """The minute, in KST, before which every minute is over at this moment and its trades have settled."""
+        return (self.warehouse.now() - MINUTE_SETTLES).replace(second=0, microsecond=0)
 
     def new_answer(self, endpoint: str, request: Mapping[str, Any]) -> Answer:
         """An empty answer with an identity of its own."""
@@ -462,14 +468,22 @@ class Attempt:
         self._answers.append(answer)
 
     def outcome(
-        self, *, when_empty: Status = Status.EMPTY, statuses: dict[Cell, Status] | None = None
+        self,
+        *,
+        when_empty: Status = Status.EMPTY,
+        statuses: dict[Cell, Status] | None = None,
+        told_until: datetime | None = None,
     ) -> Outcome:
-        """What the attempt brought: FAILED or PARTIAL where answers failed, `when_empty` where no record came."""
+        """What the attempt brought: FAILED or PARTIAL where answers failed, `when_empty` where no record came.
+
+        With `told_until` it was a look at a session that goes on, and what came is PROVISIONAL.
+        """
         errors = [answer.error for answer in self._answers if answer.error]
         if errors:
             status = Status.FAILED if len(errors) == len(self._answers) else Status.PARTIAL
         else:
-            status = Status.SUCCESS if self.row_count else when_empty
+            status = Status.PROVISIONAL if told_until else Status.SUCCESS
+            status = status if self.row_count else when_empty
         return Outcome(
             cells=self._cells,
             answers=self._answers,
@@ -477,6 +491,7 @@ class Attempt:
             error=errors[0] if errors else None,
             statuses={} if errors else statuses or {},
             started_at=self._started_at,
+            told_until=told_until,
         )
 
 
@@ -685,6 +700,46 @@ def due_cells(
     return [
         cell for day in days for cell in (Cell(day, s) for s in scopes[day]) if cell not in done
     ]
+
+
+def live_cells(collection: Collection, feed: Feed, scope: str | None) -> list[Cell]:
+    """Cells of today's session while it goes on; none outside it, nor where the final answer has come."""
+    day = collection.now.date()
+    if not calendar.is_session(day):
+        return []
+    if not calendar.session_open(day) <= collection.now < feed.published(day):
+        return []
+    done = _done(collection, feed, [day], by_period=False)
+    if scope and feed.takes(scope):
+        scopes: Sequence[str] = (scope,)
+    else:
+        scopes = [name for name in feed.scopes(collection, day) if scope in (None, name)]
+    return [cell for cell in (Cell(day, s) for s in scopes) if cell not in done]
+
+
+def live_feed(feed: Feed) -> Feed:
+    """The feed as it looks at a session that goes on, which never keeps final answers waiting.
+
+    It ends when another load waits for its turn at the service, and when the day's data are final.
+    """
+    poll = feed.poll
+    assert poll is not None
+
+    def collect(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+        source, service = collection.source.name, collection.service.name
+        for number, cell in enumerate(cells):
+            is_final = collection.warehouse.now() >= feed.published(cell.day)
+            if is_final or ledger.is_awaited(collection.connection, source, service):
+                log.info(
+                    "gives way to final answers",
+                    source=source,
+                    feed=feed.name,
+                    left=len(cells) - number,
+                )
+                return
+            yield from poll(collection, [cell])
+
+    return replace(feed, collect=collect)
 
 
 def _done(

@@ -37,6 +37,8 @@ class Status(StrEnum):
     NOT_PUBLISHED = "NOT_PUBLISHED"
     PARTIAL = "PARTIAL"
     FAILED = "FAILED"
+    PROVISIONAL = "PROVISIONAL"
+    """A look at a session that goes on: shown until the final answer replaces it, which is asked for all the same."""
 
 
 _SEPARATORS = str.maketrans("", "", "-/. ")
@@ -159,6 +161,7 @@ class Outcome:
         error: for a human, where status is FAILED or PARTIAL.
         statuses: of single cells where they differ from `status` (a range that lacks some days).
         started_at: when the first request went out.
+        told_until: of a PROVISIONAL outcome the moment up to which it tells all; what is later is not over yet.
     """
 
     cells: Sequence[Cell]
@@ -167,6 +170,7 @@ class Outcome:
     error: str | None = None
     statuses: dict[Cell, Status] = field(default_factory=dict)
     started_at: datetime = field(default_factory=lambda: datetime.now(calendar.KST))
+    told_until: datetime | None = None
 
 
 Collector = Callable[["Collection", Sequence[Cell]], Iterator[Outcome]]
@@ -193,6 +197,8 @@ class Feed:
         name: of the feed, unique within its source.
         datasets: what it fills; each gets its own cell in the ledger.
         collect: generator that fetches cells and yields outcomes as they come.
+        poll: the same for today's session while it goes on, in a load with `--live`; its outcomes are PROVISIONAL. None
+            for what is worth nothing before it is final.
         cadence: one day of each session, week or month.
         latest_only: the vendor tells only today's state: past days cannot be asked for, one look a period is kept.
         published_after_sessions: 0 when a session's data come on the same day, 1 for the next session.
@@ -227,6 +233,7 @@ class Feed:
     may_shrink_by: float | None = None
     request_count: Callable[[Sequence[Cell]], int] = len
     apart: Callable[[Sequence[Cell]], Iterator[Sequence[Cell]]] | None = None
+    poll: Collector | None = None
 
     def takes(self, scope: str) -> bool:
         """Whether a scope that a load names is taken as it stands."""

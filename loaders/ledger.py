@@ -37,6 +37,30 @@ def next_fetch_ids(connection: psycopg.Connection, count: int) -> list[int]:
     return sorted(int(fetch_id) for (fetch_id,) in rows)
 
 
+def is_awaited(connection: psycopg.Connection, source: str, service: str) -> bool:
+    """Whether another load waits for its turn at a service that this one holds."""
+    row = connection.execute(
+        "select exists (select from pg_locks where locktype = 'advisory' and not granted and database ="
+        " (select oid from pg_database where datname = current_database())"
+        " and classid::bigint = hashtext('korean_market_warehouse.load')::bigint & 4294967295"
+        " and objid::bigint = hashtext(%s)::bigint & 4294967295)",
+        (f"{source}.{service}",),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def told_until(
+    connection: psycopg.Connection, source: str, dataset: str, day: date
+) -> dict[str, datetime]:
+    """By scope, up to which moment of a session that goes on it was told already."""
+    rows = connection.execute(
+        "select scope, max(published_at) from raw.fetch_cells"
+        " where source = %s and dataset = %s and collection_date = %s and status = %s group by scope",
+        (source, dataset, day, str(Status.PROVISIONAL)),
+    )
+    return dict(rows.fetchall())
+
+
 def done_cells(
     connection: psycopg.Connection, source: str, feed: Feed, start: date, end: date
 ) -> set[Cell]:
@@ -231,7 +255,8 @@ def _cell_rows(source: str, entry: LedgerEntry) -> Iterable[tuple[object, ...]]:
     attempt_id = outcome.answers[0].fetch_id
     for cell in outcome.cells:
         status = entry.status_of(cell)
-        rests_on = status in (Status.SUCCESS, Status.UNCHANGED)
+        rests_on = status in (Status.SUCCESS, Status.UNCHANGED, Status.PROVISIONAL)
+        published_at = None if entry.feed.latest_only else entry.feed.published(cell.day)
         fetch_ids = entry.points_to if rests_on else (outcome.answers[-1].fetch_id,)
         for dataset in entry.feed.datasets:
             for fetch_id in fetch_ids:
@@ -246,5 +271,5 @@ def _cell_rows(source: str, entry: LedgerEntry) -> Iterable[tuple[object, ...]]:
                     outcome.started_at,
                     entry.completed_at,
                     outcome.error if status in (Status.FAILED, Status.PARTIAL) else None,
-                    None if entry.feed.latest_only else entry.feed.published(cell.day),
+                    outcome.told_until if status is Status.PROVISIONAL else published_at,
                 )

@@ -56,6 +56,7 @@ SERVICE = Service(
             name="minutes",
             datasets=("ohlcv_minute",),
             collect=prices.collect_minutes,
+            poll=prices.poll_minutes,
             published_at=time(20, 10),
             scopes=prices.listed_codes,
             # the vendor keeps about 250 sessions; what it no longer has, it says itself

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 
-from loaders import calendar
+from loaders import calendar, ledger
 from loaders.collect import Attempt, Collection
 from loaders.feeds import Answer, Cell, Outcome, Status
 from loaders.kis.client import (
@@ -166,6 +166,29 @@ def collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[O
         )
 
 
+def poll_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """The minutes of a session that goes on, from now back to where the look before ended.
+
+    The last of them still grows: `told_until` says which ones are over.
+    """
+    today = cells[0].day
+    looks = collection.once("told_until", lambda: _told_until(collection, today))
+    for cell in cells:
+        since: datetime | None = looks.get(cell.scope)
+        told_until = collection.told_until()
+        attempt = collection.attempt([cell])
+        has_bars, _ = _ask_minutes(attempt, collection, cell, since)
+        yield attempt.outcome(
+            statuses={} if has_bars else {cell: Status.NOT_PUBLISHED},
+            when_empty=Status.NOT_PUBLISHED,
+            told_until=told_until,
+        )
+
+
+def _told_until(collection: Collection, day: date) -> dict[str, datetime]:
+    return ledger.told_until(collection.connection, collection.source.name, "ohlcv_minute", day)
+
+
 def _is_untraded(attempt: Attempt) -> bool:
     """Whether the record beside the bars, which tells of now, counts no share traded today."""
     totals = [
@@ -185,16 +208,25 @@ def _last_hour(day: date, division: str) -> str:
     return calendar.session_close(day).strftime("%H%M59")
 
 
-def _ask_minutes(attempt: Attempt, collection: Collection, cell: Cell) -> tuple[bool, bool]:
-    """Ask backwards from the end of trading until nothing earlier comes.
+def _ask_minutes(
+    attempt: Attempt, collection: Collection, cell: Cell, since: datetime | None = None
+) -> tuple[bool, bool]:
+    """Ask backwards from the end of trading until nothing earlier comes, or nothing that is later than `since`.
 
     Returns:
         Whether there is a bar of the day, and whether the vendor does not serve bars at this time of the day.
     """
     division = settings_of(collection).market_division
     hour = _last_hour(cell.day, division)
+    enough = FIRST_HOURS.get(division, "0000")
+    if since is not None:
+        # the minute before, so that what came before and what comes now touch
+        enough = max(
+            enough, (since.astimezone(calendar.KST) - timedelta(minutes=1)).strftime("%H%M")
+        )
     earliest: str | None = None
     newest_page: str | None = None
+    page_before: Answer | None = None
     for number in range(1, MOST_MINUTE_PAGES + 1):
         params = {
             "FID_COND_MRKT_DIV_CODE": division,
@@ -217,12 +249,21 @@ def _ask_minutes(attempt: Attempt, collection: Collection, cell: Cell) -> tuple[
                     f"the page before {hour} is one that came before; earlier bars are missing"
                 )
                 attempt.fail(MINUTES.endpoint, params, message)
+            elif (
+                page_before
+                and page.answer.row_count
+                and not labels
+                and not _opens_the_day(page_before, cell.day, earliest or "")
+            ):
+                # bars of the day before stand where the day has begun, and nowhere else
+                message = f"the page before {hour} is of another day; earlier bars are missing"
+                attempt.fail(MINUTES.endpoint, params, message)
             break
-        earliest = first
+        earliest, page_before = first, page.answer
         newest_page = newest_page or page.answer.payload_sha256
         # bars of the day before follow where the day is at its end
         has_other_days = len(labels) < page.answer.row_count
-        if has_other_days or first[:4] <= FIRST_HOURS.get(division, "0000"):
+        if has_other_days or first[:4] <= enough:
             break
         hour = _hour_before(first)
     else:

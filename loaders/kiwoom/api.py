@@ -392,6 +392,25 @@ def _collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[
         yield _outcome_by_day(attempt, collection, group, came)
 
 
+def _poll_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`ka10080` while a session goes on: a page holds all of a day, so each look brings the session from its start."""
+    for cell in cells:
+        told_until = collection.told_until()
+        attempt = collection.attempt([cell])
+        body = {
+            "stk_cd": cell.scope,
+            "tic_scope": "1",
+            "upd_stkpc_tp": "0",
+            "base_dt": _yyyymmdd(cell.day),
+        }
+        came = _walk_back(attempt, collection, MINUTE_CHART, body, "cntr_tm", cell.day)
+        yield attempt.outcome(
+            statuses={} if _yyyymmdd(cell.day) in came else {cell: Status.NOT_PUBLISHED},
+            when_empty=Status.NOT_PUBLISHED,
+            told_until=told_until,
+        )
+
+
 MEASURES = {"1": "VALUE", "2": "VOLUME"}
 SIDES = {"0": "NET", "1": "BUY", "2": "SELL"}
 
@@ -482,6 +501,7 @@ SERVICE = Service(
             name="minute_chart",
             datasets=("ohlcv_minute",),
             collect=_collect_minutes,
+            poll=_poll_minutes,
             published_at=time(20, 30),
             scopes=_stock_codes,
             window_sessions=2,

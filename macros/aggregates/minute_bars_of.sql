@@ -1,6 +1,7 @@
 {#
     Bars of several minutes, by their start in KST; minutes without trades are absent, and so are bars of such minutes alone. A bar
-    never mixes sessions: the closing auction at 15:30 and the market after it are two.
+    never mixes sessions: the closing auction at 15:30 and the market after it are two. While a session goes on its bars are
+    provisional, as its minutes are.
 
     Session by session and not over the whole table: a condition on trade_date becomes one on the time of the minutes, and
     finds them by index or partition. One on `time`, which is computed, could not.
@@ -33,6 +34,7 @@
             grouped.session,
             grouped.venue,
             grouped.source,
+            grouped.is_provisional,
             grouped.created_at
         from sessions
         cross join lateral (
@@ -52,6 +54,7 @@
                 minute_bars.session,
                 minute_bars.venue,
                 minute_bars.source,
+                bool_or(minute_bars.is_provisional) as is_provisional,
                 min(minute_bars.created_at) as created_at
             from minute_bars
             where

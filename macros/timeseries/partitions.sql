@@ -13,7 +13,7 @@
 {% macro collected_days(datasets) -%}
     {{ return(run_query(
         "select distinct to_char(collection_date, 'YYYY-MM-DD') from raw.fetch_cells"
-        ~ " where dataset in ('" ~ datasets | join("', '") ~ "') and status in ('SUCCESS', 'UNCHANGED')"
+        ~ " where dataset in ('" ~ datasets | join("', '") ~ "') and status in ('SUCCESS', 'UNCHANGED', 'PROVISIONAL')"
     ).columns[0].values() | list) }}
 {%- endmacro %}
 

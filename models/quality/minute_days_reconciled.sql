@@ -3,7 +3,8 @@ with
 
 bars as (
     select * from {{ ref('int_minute_bars__chosen') }}
-    where venue = 'KRX'
+    -- a day that goes on adds up to nothing yet
+    where venue = 'KRX' and not is_provisional
 ),
 
 days as (

@@ -1,7 +1,7 @@
 """The HTTP face of the simulator: vendors under their own prefixes, and faults that can be planted.
 
 `POST /_faults` plants one, `DELETE /_faults` clears them, `GET /_requests` counts what was asked, `GET /_rates` tells how fast,
-`DELETE /_requests` starts both anew, `GET /_health` says what this is.
+`DELETE /_requests` starts both anew, `POST /_clock` sets the clock, `GET /_health` says what this is.
 Every answer carries the header `X-Sample-Data`.
 """
 
@@ -71,9 +71,14 @@ def create_app(seed: int, now: datetime, row_cap: int = 1000, size: str = "small
                 "simulator": "sample data, an invented market",
                 "seed": seed,
                 "size": size,
-                "now": now.isoformat(),
+                "now": stage.now.isoformat(),
             }
         )
+
+    @app.post("/_clock")
+    def set_clock(wanted: JsonFields) -> Response:
+        stage.now = datetime.fromisoformat(wanted["now"])
+        return reply({"now": stage.now.isoformat()})
 
     @app.get("/_requests")
     def requests() -> Response:

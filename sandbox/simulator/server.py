@@ -52,6 +52,10 @@ class Simulator:
         """Take back all planted misbehaviour."""
         requests.delete(f"{self.base_url}/_faults", timeout=10).raise_for_status()
 
+    def set_clock(self, now: str) -> None:
+        """Make it another time there, ISO 8601 with offset: what is not published by then is not told."""
+        requests.post(f"{self.base_url}/_clock", json={"now": now}, timeout=10).raise_for_status()
+
     def requests(self) -> dict[str, int]:
         """How often each path was asked."""
         counts: dict[str, int] = requests.get(f"{self.base_url}/_requests", timeout=10).json()

@@ -253,6 +253,36 @@ def test_a_page_that_comes_again_in_mid_paging_fails_the_cell(database: Database
     assert stuck.pages == 3
 
 
+def test_a_page_of_another_day_in_mid_paging_fails_the_cell(database: Database) -> None:
+    def of_the_day_before(number: int, rows: list[Row]) -> Reply | None:
+        stale = [row | {"stck_bsop_date": "20260928"} for row in rows]
+        return Reply(envelope(stale)) if number == 2 else None
+
+    load(database, Vendor(whole_day(), spoil=of_the_day_before), "000017")
+    ended, error = status(database, "000017")
+    assert (ended, error is not None and "is of another day" in error) == ("PARTIAL", True)
+
+
+def test_the_day_before_after_a_day_that_ends_with_its_page_is_no_error(
+    database: Database,
+) -> None:
+    # trades from 11:00 on, as many as two pages hold: the third one is all of the day before
+    rows = [
+        row | {"stck_cntg_hour": f"{11 + n // 60:02d}{n % 60:02d}00"}
+        for n, row in enumerate(whole_day(240))
+    ]
+
+    def then_the_day_before(_number: int, page: list[Row]) -> Reply | None:
+        return (
+            None
+            if page
+            else Reply(envelope([row | {"stck_bsop_date": "20260928"} for row in rows[:120]]))
+        )
+
+    load(database, Vendor(rows, spoil=then_the_day_before), "000018")
+    assert status(database, "000018") == ("SUCCESS", None)
+
+
 def test_a_vendor_that_knows_one_page_only_is_believed_with_a_warning(database: Database) -> None:
     stuck = Vendor(whole_day(), ignores_hour=True)
     run = load(database, stuck, "000023")
@@ -291,6 +321,10 @@ def test_outside_its_hours_is_not_published(database: Database) -> None:
 
 def gap(rows: list[Row]) -> list[Row]:
     return rows[:100] + rows[220:]
+
+
+def the_page_after_next(number: int, _rows: list[Row]) -> Reply | None:
+    return Reply(envelope(whole_day()[59::-1])) if number == 2 else None
 
 
 def falling(rows: list[Row]) -> list[Row]:
@@ -346,8 +380,12 @@ def built(new_database: Callable[..., Database]) -> Database:
             [row | {"stck_cntg_hour": row["stck_cntg_hour"][:4] + "11"} for row in whole_day()]
         ),
         "200040": Vendor([row for row in whole_day() for _ in range(2)], page_size=119),
+        # every page upside down
+        "200050": Vendor(whole_day(), spoil=lambda _n, rows: Reply(envelope(rows[::-1]))),
         "005930": Vendor(REAL_BARS, ignores_hour=True),
         "100010": Vendor(gap(whole_day())),
+        # the third page comes where the second one should
+        "100015": Vendor(whole_day(), spoil=the_page_after_next),
     }
     for code, (spoil, _rule, _left) in BROKEN_BARS.items():
         # in one page, so that the wrong bar comes wherever it stands
@@ -361,7 +399,7 @@ def built(new_database: Callable[..., Database]) -> Database:
     return database
 
 
-@pytest.mark.parametrize("code", ["200010", "200020", "200030", "200040"])
+@pytest.mark.parametrize("code", ["200010", "200020", "200030", "200040", "200050"])
 def test_the_value_of_a_minute_is_the_difference_of_running_totals(
     built: Database, code: str
 ) -> None:
@@ -395,6 +433,16 @@ def test_missing_bars_show_in_the_running_total_and_the_others_are_published(
     assert built.rows(
         "select rule_id from quality.warned_rows where stock_code = '100010' and reason_en is not null"
     ) == [("RUNNING_TOTAL_GAP",)]
+
+
+def test_a_page_out_of_its_order_leaves_a_gap_that_is_named(built: Database) -> None:
+    assert built.rows(
+        "select count(*), count(*) filter (where trading_value is null), min(time)::text, max(time)::text"
+        " from marts.ohlcv_minute where stock_code = '100015'"
+    ) == [(180, 1, "2026-09-29 09:00:00+09", "2026-09-29 13:59:00+09")]
+    assert built.rows(
+        "select item, rule_id from quality.warned_rows where stock_code = '100015'"
+    ) == [("120000", "RUNNING_TOTAL_GAP")]
 
 
 @pytest.mark.parametrize("code", BROKEN_BARS)

@@ -21,9 +21,10 @@ FILLED = {
         select date '2026-10-08' - number / 2000, (990000 + number % 2000)::text, number, 1, now()
     """,
     "ohlcv_minute": """
-        (time, stock_code, open_price, high_price, low_price, close_price, volume, session, venue, source, created_at)
+        (time, stock_code, open_price, high_price, low_price, close_price, volume, session, venue, source, is_provisional,
+        created_at)
         select timestamptz '2026-09-30 09:00+09' + number / 2000 % 250 * interval '1 minute' + number / 500000 * interval '1 day',
-            (990000 + number % 2000)::text, 1, 1, 1, 1, 1, 'REGULAR', 'KRX', 'filled', now()
+            (990000 + number % 2000)::text, 1, 1, 1, 1, 1, 'REGULAR', 'KRX', 'filled', false, now()
     """,
     "investor_trading": """
         (time, stock_code, investor_type, net_buy_volume, net_buy_value, buy_volume, sell_volume, buy_value, sell_value,

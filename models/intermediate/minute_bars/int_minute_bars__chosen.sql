@@ -2,7 +2,11 @@
 with
 
 bars as (
-    select * from {{ ref('int_minute_bars__unioned') }}
+    select
+        *,
+        -- rows of a warehouse that was built before sessions could be looked at while they go on
+        coalesce(is_provisional, false) as is_not_final
+    from {{ ref('int_minute_bars__unioned') }}
     where broken_rules = ''
 ),
 
@@ -19,7 +23,8 @@ stock_days as (
         trade_date,
         stock_code,
         source,
-        venue
+        venue,
+        bool_or(is_not_final) as is_provisional
     from bars
     group by trade_date, stock_code, source, venue
 ),
@@ -29,7 +34,8 @@ chosen as (
         stock_days.trade_date,
         stock_days.stock_code,
         stock_days.source,
-        stock_days.venue
+        stock_days.venue,
+        stock_days.is_provisional
     from stock_days
     left join source_priorities on stock_days.source = source_priorities.source
     order by
@@ -37,6 +43,8 @@ chosen as (
         stock_days.stock_code,
         -- the exchange's own trades before those of another venue
         stock_days.venue <> 'KRX',
+        -- a final answer before any that is not
+        stock_days.is_provisional,
         source_priorities.priority,
         stock_days.source
 ),
@@ -55,6 +63,7 @@ final as (
         bars.close_price,
         bars.volume,
         bars.trading_value,
+        chosen.is_provisional,
         bars.fetch_id,
         bars.row_number,
         bars.first_fetched_at as first_carried_at

@@ -23,20 +23,44 @@ cells as (
         collection_date,
         fetch_id,
         fetched_at,
-        is_current
+        attempt_id,
+        is_current,
+        false as is_provisional,
+        null::timestamptz as told_until
     from {{ ref('int_collection__successful_cells') }}
+    where
+        dataset = 'ohlcv_minute'
+        {{ and_in_days_to_rebuild('collection_date') }}
+    union all
+    select
+        source,
+        scope,
+        collection_date,
+        fetch_id,
+        fetched_at,
+        attempt_id,
+        is_current,
+        true as is_provisional,
+        told_until
+    from {{ ref('int_collection__provisional_cells') }}
     where
         dataset = 'ohlcv_minute'
         {{ and_in_days_to_rebuild('collection_date') }}
 ),
 
+collected_days as (
+    select distinct collection_date from cells
+),
+
+-- of the days at hand alone: thirty years would be compared with every bar where the planner knows nothing of either
 calendar as (
     select
-        date,
-        opens_at,
-        closes_at
-    from {{ ref('trading_calendar') }}
-    where is_session
+        calendar_days.date,
+        calendar_days.opens_at,
+        calendar_days.closes_at
+    from {{ ref('trading_calendar') }} as calendar_days
+    inner join collected_days on calendar_days.date = collected_days.collection_date
+    where calendar_days.is_session
 ),
 
 -- when each venue trades beside the regular session of the exchange
@@ -76,11 +100,16 @@ unioned as (
         bars.fetch_id,
         bars.row_number,
         cells.fetched_at,
+        cells.attempt_id,
         cells.is_current,
+        cells.is_provisional,
         bars.started_at is not null and bars.trade_date = cells.collection_date as is_of_the_day
     from cells
     inner join {{ ref(relation) }} as bars on cells.fetch_id = bars.fetch_id
-    where cells.source = '{{ source_name }}'
+    where
+        cells.source = '{{ source_name }}'
+        -- a minute that was not over when a session was looked at is no bar yet
+        and (cells.told_until >= bars.started_at + interval '1 minute') is not false
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -98,16 +127,19 @@ compared as (
     window labels as (partition by source, stock_code, trade_date, bar_date, minute_label)
 ),
 
--- pages that overlap repeat a bar; where the copies differ, nobody can tell which one is true
-conflicts as (
+-- pages that overlap repeat a bar; where the copies differ, nobody can tell which one is true. A later look at a
+-- session that goes on is no other page: it replaces what an earlier one told. Gathered once, whatever the planner
+-- expects: looks that overlap have many copies, and nearly none differs
+conflicts as materialized (
     select
         source,
         stock_code,
         trade_date,
-        minute_label
+        minute_label,
+        attempt_id
     from compared
     where copies > 1 and is_current and is_of_the_day
-    group by source, stock_code, trade_date, minute_label
+    group by source, stock_code, trade_date, minute_label, attempt_id
     having count(distinct array[open_price, high_price, low_price, close_price, volume, cumulative_value]) > 1
 ),
 
@@ -129,6 +161,7 @@ current_rows as (
             and compared.stock_code = conflicts.stock_code
             and compared.trade_date = conflicts.trade_date
             and compared.minute_label = conflicts.minute_label
+            and compared.attempt_id = conflicts.attempt_id
     left join calendar on compared.trade_date = calendar.date
     left join day_sessions
         on
@@ -309,7 +342,8 @@ single_rows as (
         fetch_id,
         row_number,
         first_fetched_at,
-        fetched_at
+        fetched_at,
+        is_provisional
     from named
     where rows_in_minute <= 1 or broken_rules <> ''
 ),
@@ -335,7 +369,8 @@ merged_rows as (
         (array_agg(fetch_id order by minute_label))[1] as fetch_id,
         (array_agg(row_number order by minute_label))[1] as row_number,
         min(first_fetched_at) as first_fetched_at,
-        max(fetched_at) as fetched_at
+        max(fetched_at) as fetched_at,
+        bool_or(is_provisional) as is_provisional
     from named
     where rows_in_minute > 1 and broken_rules = ''
     group by source, stock_code, trade_date, started_at

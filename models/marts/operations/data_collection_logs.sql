@@ -37,7 +37,8 @@ attempts as (
         fetch_cells.started_at,
         fetch_cells.completed_at,
         max(fetch_cells.ledger_id) as ledger_id,
-        sum(fetches.row_count) filter (where fetch_cells.status in ('SUCCESS', 'UNCHANGED')) as records_count
+        sum(fetches.row_count) filter (where fetch_cells.status in ('SUCCESS', 'UNCHANGED', 'PROVISIONAL'))
+            as records_count
     from fetch_cells
     left join fetches on fetch_cells.fetch_id = fetches.fetch_id
     group by

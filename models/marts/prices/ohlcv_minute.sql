@@ -31,6 +31,7 @@ final as (
         session::varchar(20) as session,
         venue::varchar(10) as venue,
         source::varchar(20) as source,
+        is_provisional,
         first_carried_at as created_at
     from bars
 )

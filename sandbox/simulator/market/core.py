@@ -1,7 +1,7 @@
 """The market: every security with every bar, and what follows from them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 
 import numpy as np
@@ -133,6 +133,11 @@ class Market:
                 bar, regular_minutes(day), self._of_day(MINUTES, security.code, day), rounding
             ),
         )
+
+    def minutes_until(self, security: Security, day: date, now: datetime) -> list[MinuteBar]:
+        """Minutes of a day, the after-market's too, as they stand at a moment; the one that goes on is not whole."""
+        bars = [*self.minutes(security, day), *self.after_market_minutes(security, day)]
+        return minutes.until(bars, now)
 
     def after_market_minutes(self, security: Security, day: date) -> list[MinuteBar]:
         """Minutes with trades from 16:00 to 20:00, in no part of the day's bar; none before 2026-09-14, none of funds.

@@ -1,11 +1,12 @@
 """Minute bars that add up to a day's bar to the last share and won."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
+from sandbox.simulator.market.hours import MINUTE
 from sandbox.simulator.market.rules import to_ticks
 from sandbox.simulator.market.securities import Bar
 
@@ -169,6 +170,24 @@ def _values(
         running += part
         cumulated.append(missing * running // total_room)
     return np.asarray(least + np.diff(np.array(cumulated, dtype=np.int64)))
+
+
+def until(bars: list[MinuteBar], now: datetime) -> list[MinuteBar]:
+    """Minutes as they stand at a moment of the session: the one that goes on has half of its trades."""
+    begun = [bar for bar in bars if bar.start <= now]
+    if begun and now < begun[-1].start + MINUTE:
+        last = begun[-1]
+        half = max(1, last.volume // 2)
+        growing = replace(
+            last,
+            high=last.open,
+            low=last.open,
+            close=last.open,
+            volume=half,
+            value=half * last.open,
+        )
+        begun[-1] = growing
+    return begun
 
 
 def after_market(

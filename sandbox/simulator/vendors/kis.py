@@ -6,6 +6,7 @@ tokens with `GET /kis/_tokens`.
 
 import time as clock
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -16,7 +17,6 @@ from sandbox.simulator.market import (
     Bar,
     CorporateAction,
     Etf,
-    MinuteBar,
     Security,
     Stock,
     parse_day,
@@ -79,8 +79,15 @@ class _Answers:
 
     def __init__(self, stage: Stage) -> None:
         self._market = stage.market
-        self._now = stage.now
-        self._today = stage.now.date()
+        self._stage = stage
+
+    @property
+    def _now(self) -> datetime:
+        return self._stage.now
+
+    @property
+    def _today(self) -> date:
+        return self._now.date()
 
     def _security(self, params: Record) -> Security | None:
         return self._market.security(str(params.get("FID_INPUT_ISCD", "")))
@@ -88,6 +95,12 @@ class _Answers:
     def _snapshot(self, security: Security, *without: str) -> Record:
         """What stands in output1: the security as of now; each kind of request leaves out other fields."""
         bar = security.bars[max(day for day in security.bars if day <= self._today)]
+        if bar.day == self._today and self._now < calendar.session_close(bar.day):
+            traded = self._market.minutes_until(security, bar.day, self._now)
+            volume, value = sum(one.volume for one in traded), sum(one.value for one in traded)
+            bar = replace(
+                bar, close=traded[-1].close if traded else bar.base, volume=volume, value=value
+            )
         fields = _texts(
             {
                 "prdy_vrss": bar.change,
@@ -164,18 +177,11 @@ class _Answers:
     def _minute_rows(self, security: Security, day: date, venue: str) -> list[Record]:
         if venue == "NX":
             return []  # nothing is traded on Nextrade here
-        closed = calendar.session_close(day)
-        bars: list[MinuteBar] = [
-            *self._market.minutes(security, day),
-            *self._market.after_market_minutes(security, day),
-        ]
         # the first session of a year was seen with labels off the minute
         seconds = "11" if calendar.previous_session(day).year < day.year else "00"
         rows, total = [], 0
-        for bar in bars:
+        for bar in self._market.minutes_until(security, day, self._now):
             total += bar.value
-            if (day == self._today and bar.start > self._now) or closed > self._now:
-                break
             rows.append(
                 _texts(
                     {

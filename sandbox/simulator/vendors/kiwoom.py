@@ -74,16 +74,23 @@ class _Answers:
 
     def __init__(self, stage: Stage) -> None:
         self._market = stage.market
-        self._now = stage.now
-        self._today = stage.now.date()
+        self._stage = stage
 
-    def _days(self, security: Security, base: str) -> list[date]:
+    @property
+    def _now(self) -> datetime:
+        return self._stage.now
+
+    @property
+    def _today(self) -> date:
+        return self._now.date()
+
+    def _days(self, security: Security, base: str, final_at: time = FINAL_AT) -> list[date]:
         """Sessions with a bar up to a day, newest first."""
         last = parse_day(base) or self._today
         return [
             day
             for day in sorted(security.bars, reverse=True)
-            if day <= last and datetime.combine(day, FINAL_AT, calendar.KST) <= self._now
+            if day <= last and datetime.combine(day, final_at, calendar.KST) <= self._now
         ]
 
     def names(self, body: Record) -> list[Record]:
@@ -170,13 +177,11 @@ class _Answers:
     def minutes(self, body: Record) -> list[Record]:
         security = self._market.security(body.get("stk_cd", ""))
         rows: list[Record] = []
-        for day in self._days(security, body.get("base_dt", "")) if security else []:
+        base = body.get("base_dt", "")
+        for day in self._days(security, base, time(9)) if security else []:
             assert security is not None
             bar = security.bars[day]
-            bars = [
-                *self._market.minutes(security, day),
-                *self._market.after_market_minutes(security, day),
-            ]
+            bars = self._market.minutes_until(security, day, self._now)
             traded = 0
             of_day = []
             for minute in bars:
