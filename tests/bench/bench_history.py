@@ -12,14 +12,14 @@ from loaders import calendar
 from tests.bench import report as limits
 from tests.bench.builds import Build, build
 from tests.bench.daily_market import put_into_raw
-from tests.bench.report import Report, interleaved, stop_watch
+from tests.bench.report import Report, interleaved, scaled, stop_watch
 from tests.conftest import Database
 
-NAMES = int(os.environ.get("BENCH_NAMES", "300"))
+NAMES = int(os.environ.get("BENCH_NAMES", scaled(300)))
 LAST_DAY = date(2026, 5, 29)
 FIRST_DAYS = {10: date(2016, 6, 1), 1: date(2025, 6, 2)}
 ROUNDS = 3
-STOCKS = 100
+STOCKS = min(100, NAMES)
 
 
 @pytest.fixture(scope="module")

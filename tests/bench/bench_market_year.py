@@ -12,10 +12,10 @@ from loaders import calendar
 from tests.bench import report as limits
 from tests.bench.builds import Build, build
 from tests.bench.daily_market import put_into_raw, write_file
-from tests.bench.report import Report, stop_watch
+from tests.bench.report import Report, scaled, stop_watch
 from tests.conftest import Database
 
-NAMES = 2_860
+NAMES = scaled(2_860)
 YEAR = (date(2025, 1, 2), date(2025, 12, 30))
 REPLAYED = 120
 

@@ -143,11 +143,11 @@ def seconds(database: Database) -> Seconds:
             took.load.append(load(connection, day, pages))
             # alternately before and after, so that neither always finds the rows warm
             if number % 2:
-                took.by_hand.append(insert(connection, "minutes_by_hand.sql", day))
+                took.by_hand.append(insert(connection, "minutes_by_hand.psql", day))
             took.models.append(build(database, *TO_THE_MART).models_seconds - idle)
-            took.cast_alone.append(insert(connection, "minutes_cast_alone.sql", day))
+            took.cast_alone.append(insert(connection, "minutes_cast_alone.psql", day))
             if number % 2 == 0:
-                took.by_hand.append(insert(connection, "minutes_by_hand.sql", day))
+                took.by_hand.append(insert(connection, "minutes_by_hand.psql", day))
                 assert checksum(connection, "marts.ohlcv_minute", day) == checksum(
                     connection, "bench.ohlcv_minute", day
                 )

@@ -72,7 +72,7 @@ order by fetch_id
 
 INTO_RAW = f"""
 insert into raw.marcap__daily ({COLUMNS}, _fetch_id, _row_number, _dlt_load_id)
-select {COLUMNS.replace("code,", "bars.code,")}, fetches.fetch_id, bars.rank::integer - 1, '1790000000.0000000'
+select bars.*, fetches.fetch_id, bars.rank::integer - 1, '1790000000.0000000'
 from ({BARS}) as bars
 inner join raw.fetches
     on fetches.source = 'marcap' and fetches.request ->> 'date' = bars.date::text

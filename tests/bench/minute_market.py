@@ -11,9 +11,10 @@ import requests
 
 from loaders.collect import Collection
 from loaders.kis.prices import MINUTES
+from tests.bench.report import scaled
 
-NAMES = 2_750
-ROWS = 500_000
+NAMES = scaled(2_750)
+ROWS = scaled(500_000)
 PAGE_ROWS = 120
 # every minute of the continuous market, and the closing auction
 LABELS = [f"{9 + n // 60:02d}{n % 60:02d}00" for n in range(380)] + ["153000"]
