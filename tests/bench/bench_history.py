@@ -66,7 +66,9 @@ def test_one_stock(databases: dict[int, Database], report: Report) -> None:
         )
         connection.execute("vacuum analyze bench.ohlcv_daily")
         connection.execute("vacuum analyze marts.ohlcv_daily")
-        codes = [f"9{number:05d}" for number in random.Random(1).sample(range(1, NAMES + 1), STOCKS)]
+        codes = [
+            f"9{number:05d}" for number in random.Random(1).sample(range(1, NAMES + 1), STOCKS)
+        ]
 
         def read(table: str) -> Callable[[], float]:
             return lambda: _read_stocks(connection, table, codes)

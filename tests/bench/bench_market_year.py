@@ -78,17 +78,17 @@ def test_back_fill(first_build: Build) -> None:
     assert first_build.models["stock_universe_daily"]
 
 
-def test_universe(
-    database: Database, days: list[date], first_build: Build, report: Report
-) -> None:
+def test_universe(database: Database, days: list[date], first_build: Build, report: Report) -> None:
     day = calendar.next_session(days[-1])
     with database.connect() as connection:
         put_into_raw(connection, [day], NAMES)
     whole = first_build.models["stock_universe_daily"]
-    new_day = build(database, "build", "--exclude-resource-type", "test").models["stock_universe_daily"]
+    new_day = build(database, "build", "--exclude-resource-type", "test").models[
+        "stock_universe_daily"
+    ]
     report.add(
         limits.UNIVERSE, new_day, whole / len(days),
-        note=f"`stock_universe_daily`: {len(days) * NAMES:,} rows of a market-year in {whole:.1f} s, a new day in {new_day:.2f} s",
+        note=f"`stock_universe_daily`: {len(days) * NAMES:,} rows of a year in {whole:.1f} s, a new day in {new_day:.2f} s",
     )  # fmt: skip
 
 

@@ -31,7 +31,14 @@ BASELINES = Path(__file__).parent / "baselines"
 FEED = next(feed for feed in api.SERVICE.feeds if feed.name == "minutes")
 RAW = "raw.kis__inquire_time_dailychartprice"
 # every model on the way, whatever it is called; what these take on a build without a new day is taken off
-TO_THE_MART = ("run", "--select", "+ohlcv_minute", "--exclude", "config.materialized:view", "trading_calendar")
+TO_THE_MART = (
+    "run",
+    "--select",
+    "+ohlcv_minute",
+    "--exclude",
+    "config.materialized:view",
+    "trading_calendar",
+)
 DAYS = 8
 # before the exchange traded after hours: a day is one session
 FIRST_DAY = date(2026, 3, 3)
@@ -63,7 +70,15 @@ def database(new_database: Callable[..., Database], report: Report) -> Iterator[
             f"create schema bench; create table bench.raw_rows (like {RAW} including defaults)"
         )
         # what a day needs beside itself, and the tables of a warehouse that has been built before
-        build(database, "build", "--select", "+ohlcv_minute", "--exclude-resource-type", "test", "unit_test")
+        build(
+            database,
+            "build",
+            "--select",
+            "+ohlcv_minute",
+            "--exclude-resource-type",
+            "test",
+            "unit_test",
+        )
         connection.execute(
             "create table bench.ohlcv_minute (like marts.ohlcv_minute including all)"
         )

@@ -1,4 +1,4 @@
-"""Minute bars on disk: the hypertable that the project makes, compressed as its policy does, and a plain table with its key and index."""
+"""Minute bars on disk: the hypertable of the project, compressed as by its policy, and a plain table with key and index."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -58,7 +58,9 @@ def test_on_disk(database: Database, report: Report) -> None:
             write(connection, day)
         connection.execute("vacuum (full, analyze) bench.ohlcv_minute")
         connection.execute("insert into marts.ohlcv_minute select * from bench.ohlcv_minute")
-        connection.execute("select compress_chunk(chunk) from show_chunks('marts.ohlcv_minute') as chunk")
+        connection.execute(
+            "select compress_chunk(chunk) from show_chunks('marts.ohlcv_minute') as chunk"
+        )
         row = connection.execute(
             "select count(*), pg_total_relation_size('bench.ohlcv_minute') / 1e6, hypertable_size('marts.ohlcv_minute') / 1e6"
             " from marts.ohlcv_minute"

@@ -61,7 +61,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if not report.findings:
         return
     (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / f"bench{'-timescale' * ON_TIMESCALE}.md").write_text(report.markdown(), encoding="utf-8")
+    (ROOT / "build" / f"bench{'-timescale' * ON_TIMESCALE}.md").write_text(
+        report.markdown(), encoding="utf-8"
+    )
     if report.missed and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -104,7 +104,9 @@ def write_file(
     connection: psycopg.Connection, folder: Path, days: Sequence[date], names: int
 ) -> Path:
     """Days as the yearly file that the source publishes; returns its path."""
-    cursor = connection.execute(f"select * from ({BARS}) as bars order by date, rank", _asked(days, names))
+    cursor = connection.execute(
+        f"select * from ({BARS}) as bars order by date, rank", _asked(days, names)
+    )
     assert cursor.description is not None
     vendor_names = [
         {"changes_ratio": "ChangesRatio", "change_code": "ChangeCode", "market_id": "MarketId"}.get(

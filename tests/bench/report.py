@@ -78,9 +78,7 @@ ONE_STOCK = Limit(
     "one stock's ten years of daily bars from `ohlcv_daily`",
     "the same rows by primary key from a bare table", 1.3, 1.1,
 )  # fmt: skip
-ON_DISK = Limit(
-    "minute bars on disk, timescale", "plain table with its index", 7, 12, is_gain=True
-)
+ON_DISK = Limit("minute bars on disk, timescale", "plain table with its index", 7, 12, is_gain=True)
 BACK_FILL = Limit(
     "back-fill of one market-year of daily bars into all marts",
     "pandas `read_parquet` + `to_sql` of the same file into one table",
@@ -111,9 +109,7 @@ class Finding:
     @property
     def ratio(self) -> float:
         """Work to baseline, or the reverse for a gain."""
-        return (
-            self.baseline / self.subject if self.limit.is_gain else self.subject / self.baseline
-        )
+        return self.baseline / self.subject if self.limit.is_gain else self.subject / self.baseline
 
     @property
     def verdict(self) -> str:
@@ -177,7 +173,10 @@ class Report:
             *map(_table_row, ordered),
             "",
             *(f"- {finding.note}" for finding in ordered if finding.note),
-            *(f"- tried at {SCALE:g} of the full size: the ratios say nothing" for _ in range(SCALE != 1)),
+            *(
+                f"- tried at {SCALE:g} of the full size: the ratios say nothing"
+                for _ in range(SCALE != 1)
+            ),
             *(
                 f"- not measured in this run: {limit.work}"
                 for limit in BUDGET

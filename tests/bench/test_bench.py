@@ -44,7 +44,9 @@ def test_a_verdict_is_of_the_ratio(
     assert f"| {verdict} |" in found.markdown()
 
 
-def test_the_invented_market_is_as_large_as_it_says_and_each_total_is_the_sum_of_its_values() -> None:
+def test_the_invented_market_is_as_large_as_it_says_and_each_total_is_the_sum_of_its_values() -> (
+    None
+):
     counts = minute_market._bars_of_names()
     assert (sum(counts), len(counts)) == (minute_market.ROWS, minute_market.NAMES)
     assert max(counts) <= len(minute_market.LABELS)
@@ -55,4 +57,3 @@ def test_the_invented_market_is_as_large_as_it_says_and_each_total_is_the_sum_of
         assert int(low) <= min(int(opened), int(close)) <= max(int(opened), int(close)) <= int(high)
         assert int(total) - before == int(close) * int(volume)
         before = int(total)
-
