@@ -1,6 +1,6 @@
 # Commands of the warehouse. `make` alone lists them. Everything runs from the root of a clone.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down use psql load build replay-snapshots demo test lint fix types docs lock
+.PHONY: help setup up down use psql load build replay-snapshots demo test bench lint fix types docs lock
 
 BIN := .venv/bin
 SQL := models tests/generic
@@ -53,6 +53,9 @@ demo: setup ## the whole way on sample data: server, load, build, a look at the 
 
 test: lint ## everything that CI runs: lint, types, dbt build and tests, pytest
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+bench: setup ## what work costs beside its baseline, in build/bench.md [BENCH=minutes|history|market_year|timescale]
+	@$(BIN)/python -m pytest tests/bench --override-ini python_files='bench_*.py' --timeout 0 $(if $(BENCH),-k '$(BENCH)')
 
 lint: setup types ## ruff, sqlfluff, import-linter and types
 	@$(BIN)/lint-imports --no-cache

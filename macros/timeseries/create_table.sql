@@ -4,6 +4,7 @@
     A model says config(meta={'timeseries': {…}}) and nothing else of storage:
         native_partitions   'month', or none: on PostgreSQL alone, partitions by KST month or one table
         chunk_interval      the variable that says how long a chunk of a hypertable is
+        aggregated_by, aggregates   its continuous aggregates, if any: see continuous_aggregates.sql
     On the target timescale it becomes a hypertable. A table cannot be turned into either afterwards: it is made empty,
     with contract and key, then partitioned, then filled, in the transaction of the model.
 #}

@@ -17,6 +17,7 @@
         {%- if found in [none, wanted] -%}
             {%- do log(node.alias ~ ': ' ~ (found or 'not built yet') ~ ', nothing to move', info=true) -%}
         {%- else -%}
+            {%- if found == 'hypertable' -%}{%- do drop_continuous_aggregates(node) -%}{%- endif -%}
             {%- do run_query(moved_table(relation, node, wanted)) -%}
             {%- do log(node.alias ~ ': moved from ' ~ found ~ ' to ' ~ wanted, info=true) -%}
         {%- endif -%}

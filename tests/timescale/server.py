@@ -28,14 +28,13 @@ def timescale_database() -> Iterator[Database]:
             yield database
 
 
-@contextmanager
-def named_timescale_database() -> Iterator[Database]:
-    """A database of its own on the server that TIMESCALE_PGHOST, …PORT, …USER, …PASSWORD and …DATABASE name; else skips."""
+def named_timescale_server() -> Database:
+    """The server that TIMESCALE_PGHOST, …PORT, …USER, …PASSWORD and …DATABASE name; without them skips the test."""
     if not os.environ.get("TIMESCALE_PGHOST"):
         pytest.skip(
             "no TIMESCALE_PGHOST: the whole project needs a TimescaleDB server of several connections"
         )
-    server = Database(
+    return Database(
         {
             f"PG{name}": os.environ.get(f"TIMESCALE_PG{name}", usual)
             for name, usual in {
@@ -43,6 +42,12 @@ def named_timescale_database() -> Iterator[Database]:
             }.items()
         }
     )  # fmt: skip
+
+
+@contextmanager
+def named_timescale_database() -> Iterator[Database]:
+    """A database of its own on that server."""
+    server = named_timescale_server()
     name = f"test_{uuid.uuid4().hex[:12]}"
     with server.connect() as connection:
         connection.execute(f"create database {name}")

@@ -29,7 +29,10 @@ def database() -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def project(database: Database, tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
-    return storage_project.write(tmp_path_factory.mktemp("timescale") / "project", database)
+    project = storage_project.write(tmp_path_factory.mktemp("timescale") / "project", database)
+    (project.folder / "models" / "prices.sql").write_text(PRICES)
+    (project.folder / "models" / "prices.yml").write_text(PRICES_PROPERTIES)
+    return project
 
 
 def dbt(project: SmallProject, *arguments: str, target: str = "timescale") -> str:
@@ -51,6 +54,77 @@ def kinds(project: SmallProject) -> list[tuple[object, ...]]:
         " then 'hypertable' else relkind::text end from pg_class"
         " where relname in ('ticks', 'flows') and relnamespace = 'marts'::regnamespace order by 1"
     )
+
+
+# daily bars of the values: none is traded at a value that five divides
+PRICES = """
+{{ config(
+    materialized='incremental',
+    incremental_strategy='swap_days',
+    meta={
+        'day_column': 'time', 'datasets': ['bars'],
+        'timeseries': {
+            'native_partitions': none, 'chunk_interval': 'timeseries_chunk_interval',
+            'aggregated_by': 'aggregated_bars', 'aggregates': {'prices_weekly': 'week', 'prices_monthly': 'month'},
+        },
+    },
+) }}
+select
+    time,
+    stock_code,
+    case when value % 5 <> 0 then 100 + value end as open_price,
+    case when value % 5 <> 0 then 102 + value end as high_price,
+    case when value % 5 <> 0 then 99 + value end as low_price,
+    101 + value as close_price,
+    value::bigint as volume,
+    created_at
+from {{ ref('flows') }} where true {{ and_in_days_to_rebuild('time') }}
+"""
+PRICES_PROPERTIES = """
+models:
+  - name: prices
+    config: {contract: {enforced: true}}
+    constraints: [{type: primary_key, columns: [stock_code, time]}]
+    columns:
+      - {name: time, data_type: date, constraints: [{type: not_null}]}
+      - {name: stock_code, data_type: text, constraints: [{type: not_null}]}
+      - {name: open_price, data_type: integer}
+      - {name: high_price, data_type: integer}
+      - {name: low_price, data_type: integer}
+      - {name: close_price, data_type: integer}
+      - {name: volume, data_type: bigint}
+      - {name: created_at, data_type: timestamptz}
+"""
+# What the aggregates have to hold, as the marts of weeks and months say it on every target.
+WEEKS_AND_MONTHS = {
+    "flows": """
+        select date_trunc('{period}', time::timestamp)::date, stock_code, investor_type,
+            sum(net_buy_volume)::bigint, sum(net_buy_value)::bigint, count(*)::integer, min(created_at)
+        from marts.flows group by 1, 2, 3 order by 1, 2, 3
+    """,
+    "prices": """
+        select date_trunc('{period}', time::timestamp)::date, stock_code,
+            (array_agg(open_price order by time) filter (where open_price is not null))[1],
+            max(high_price), min(low_price),
+            coalesce(
+                (array_agg(close_price order by time desc) filter (where open_price is not null))[1],
+                (array_agg(close_price order by time desc))[1]
+            ),
+            sum(volume)::bigint, count(*)::integer, count(open_price)::integer, min(created_at)
+        from marts.prices group by 1, 2 order by 1, 2
+    """,
+}
+
+
+def aggregates_agree(project: SmallProject) -> None:
+    """Weeks and months of the continuous aggregates are those of the rows, to the last column."""
+    for table, query in WEEKS_AND_MONTHS.items():
+        for period in ("week", "month"):
+            kept = project.database.rows(
+                f"select * from aggregates.{table}_{period}ly order by 1, 2, 3"
+            )
+            assert kept
+            assert kept == project.database.rows(query.format(period=period))
 
 
 def compress(project: SmallProject) -> int:
@@ -86,21 +160,28 @@ def test_a_first_build_makes_hypertables_with_key_compression_and_policies(
         " where constraint_type = 'PRIMARY KEY' and table_name in ('flows', 'ticks') group by 1 order by 1"
     ) == [("flows", 1), ("ticks", 1)]
     assert project.database.rows(
-        "select hypertable_name, time_interval::text from timescaledb_information.dimensions order by 1"
+        "select hypertable_name, time_interval::text from timescaledb_information.dimensions"
+        " where hypertable_name in ('flows', 'ticks') order by 1"
     ) == [("flows", "7 days"), ("ticks", "7 days")]
     assert project.database.rows(
         "select hypertable_name, string_agg(attname || coalesce(' segment ' || segmentby_column_index, '')"
         " || case when orderby_asc then '' when not orderby_asc then ' desc' else '' end, ', '"
         " order by segmentby_column_index, orderby_column_index)"
-        " from timescaledb_information.compression_settings group by 1 order by 1"
+        " from timescaledb_information.compression_settings where hypertable_name in ('flows', 'ticks') group by 1 order by 1"
     ) == [
         ("flows", "stock_code segment 1, time desc, investor_type"),
         ("ticks", "stock_code segment 1, time desc"),
     ]
+    # the refresh of what others write, beside that of every build
+    aggregates_agree(project)
+    assert project.database.rows(
+        "select count(*) from timescaledb_information.jobs where proc_name = 'policy_refresh_continuous_aggregate'"
+        " and schedule_interval = interval '1 hour'"
+    ) == [(4,)]
     # nothing is dropped unless somebody says so
     assert project.database.rows(
         "select hypertable_name, proc_name, config ->> 'compress_after' from timescaledb_information.jobs"
-        " where hypertable_name is not null order by 1, 2"
+        " where hypertable_name in ('flows', 'ticks') order by 1, 2"
     ) == [("flows", "policy_compression", "14 days"), ("ticks", "policy_compression", "14 days")]
 
 
@@ -126,6 +207,12 @@ def test_days_are_exchanged_in_compressed_chunks_beyond_the_limit_of_the_extensi
         ("2026-02-03", "a", 5), ("2026-03-02", "a", 12),
     ]  # fmt: skip
     assert [row[3] for row in rows(project)["flows"]] == [10, 11, 6, 7, 3, 4, 5, 12]
+    # the late correction has reached its week and its month, and the stock that is gone from the day is gone from them
+    aggregates_agree(project)
+    assert project.database.rows(
+        "select stock_code, net_buy_volume_weekly, session_count from aggregates.flows_weekly"
+        " where week = '2026-01-05' order by 1"
+    ) == [("a", 16000, 2), ("b", 7000, 1), ("c", 11000, 1)]
 
 
 def test_a_full_refresh_makes_hypertables_again(project: SmallProject) -> None:
@@ -136,6 +223,8 @@ def test_a_full_refresh_makes_hypertables_again(project: SmallProject) -> None:
         "select count(*) from timescaledb_information.jobs where hypertable_name in ('flows', 'ticks')"
     ) == [(2,)]
     assert project.database.rows("select count(*) from marts.newest_ticks") == [(3,)]
+    # the server dropped the aggregates with the table, and the build has made them again
+    aggregates_agree(project)
 
 
 def test_an_existing_database_moves_to_plain_and_back_and_loses_nothing(
@@ -147,6 +236,9 @@ def test_an_existing_database_moves_to_plain_and_back_and_loses_nothing(
     assert "ticks: moved from hypertable to partitions" in told
     assert "flows: moved from hypertable to plain" in told
     assert (rows(project), kinds(project)) == (before, [("flows", "r"), ("ticks", "p")])
+    assert project.database.rows(
+        "select count(*) from timescaledb_information.continuous_aggregates"
+    ) == [(0,)]
     # each target builds on, on what it finds and on what it would make
     project.collect(6, "2026-04-01", a=13)
     dbt(project, "run", target="postgres")
@@ -158,6 +250,8 @@ def test_an_existing_database_moves_to_plain_and_back_and_loses_nothing(
     assert "ticks: moved from partitions to hypertable" in told
     assert (rows(project), kinds(project)) == (grown, HYPERTABLES)
     assert project.database.rows("select count(*) from marts.newest_ticks") == [(3,)]
+    dbt(project, "run")
+    aggregates_agree(project)
     assert compress(project) > 6
 
 

@@ -31,9 +31,14 @@ PROJECT = {
         "timeseries_chunk_interval": "7 days",
         "timeseries_compress_after": "14 days",
         "timeseries_retention": "",
+        "timeseries_aggregates_every": "1 hour",
     },
     "on-run-start": ["{{ begin_run() }}"],
-    "on-run-end": ["{{ write_audit(results) }}", "{{ end_run() }}"],
+    "on-run-end": [
+        "{{ write_audit(results) }}",
+        "{{ refresh_continuous_aggregates() }}",
+        "{{ end_run() }}",
+    ],
     "models": {
         "+schema": "marts",
         "+on_schema_change": "fail",

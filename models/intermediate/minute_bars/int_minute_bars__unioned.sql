@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_minute']},
+    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_minute'], 'analyzed_by_day': true},
     indexes=[{'columns': ['trade_date']}],
 ) }}
 

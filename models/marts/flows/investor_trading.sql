@@ -4,7 +4,12 @@
     meta={
         'day_column': 'time',
         'datasets': ['investor_trading'],
-        'timeseries': {'native_partitions': none, 'chunk_interval': 'timeseries_daily_chunk_interval'},
+        'timeseries': {
+            'native_partitions': none,
+            'chunk_interval': 'timeseries_daily_chunk_interval',
+            'aggregated_by': 'aggregated_flows',
+            'aggregates': {'investor_trading_weekly': 'week', 'investor_trading_monthly': 'month'},
+        },
     },
     indexes=[{'columns': ['time', 'investor_type']}],
 ) }}

@@ -4,7 +4,12 @@
     meta={
         'day_column': 'time',
         'datasets': ['ohlcv_daily'],
-        'timeseries': {'native_partitions': none, 'chunk_interval': 'timeseries_daily_chunk_interval'},
+        'timeseries': {
+            'native_partitions': none,
+            'chunk_interval': 'timeseries_daily_chunk_interval',
+            'aggregated_by': 'aggregated_bars',
+            'aggregates': {'ohlcv_weekly': 'week', 'ohlcv_monthly': 'month'},
+        },
     },
     indexes=[{'columns': ['time']}],
 ) }}

@@ -1,0 +1,42 @@
+"""dbt as users start it, timed: the whole process, and every model by dbt's own clock."""
+
+import json
+from dataclasses import dataclass
+
+from tests.bench.report import stop_watch
+from tests.conftest import ROOT, Database
+
+
+@dataclass(frozen=True)
+class Build:
+    """One run of dbt.
+
+    Attributes:
+        seconds: of the whole process.
+        models: seconds by name of a model, introspection and hooks included.
+    """
+
+    seconds: float
+    models: dict[str, float]
+
+    @property
+    def models_seconds(self) -> float:
+        """Seconds of all models together, one after another."""
+        return sum(self.models.values())
+
+
+def build(database: Database, *arguments: str) -> Build:
+    """Run dbt to a good end."""
+    with stop_watch() as watch:
+        done = database.dbt(*arguments)
+    assert done.returncode == 0, done.stdout[-4000:]
+    target = ROOT / "build" / "dbt" / database.environment["PGDATABASE"] / "target"
+    results = json.loads((target / "run_results.json").read_text())["results"]
+    return Build(
+        watch[0],
+        {
+            result["unique_id"].split(".")[2]: result["execution_time"]
+            for result in results
+            if result["unique_id"].startswith("model.")
+        },
+    )
