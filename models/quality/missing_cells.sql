@@ -23,9 +23,11 @@ calendar as (
 freshness as (
     select
         dataset,
-        due_session
+        max(due_session) as due_session,
+        min(due_session) as due_session_of_all
     from {{ ref('freshness') }}
     where is_watched
+    group by dataset
 ),
 
 fetch_cells as not materialized (
@@ -93,12 +95,10 @@ spans as (
         {% if until %}
         date '{{ until }}' as last_day
         {% else %}
-        greatest(asked.last_day, (
-            select max(freshness.due_session) from freshness
-            where freshness.dataset = datasets.dataset
-        )) as last_day
+        greatest(asked.last_day, freshness.due_session) as last_day
         {% endif %}
     from datasets
+    left join freshness on datasets.dataset = freshness.dataset
     cross join lateral (
         select
             min(fetch_cells.collection_date) as first_day,
@@ -263,7 +263,14 @@ rows_that_came as (
         bool_or(came.broken_rules like 'HELD_WITH%') as is_held_with_others,
         bool_or(came.broken_rules = '' and came.told_shares is not null) as has_sound_row,
         bool_or(came.broken_rules = '' and came.told_shares is null) as has_row_without_shares
-    from (select distinct dataset, date from missing where dataset = '{{ dataset }}') as missing_days -- noqa: AM01
+    from (
+        select
+            dataset,
+            date
+        from missing
+        where dataset = '{{ dataset }}'
+        group by dataset, date
+    ) as missing_days
     cross join lateral (
         select *
         from {{ parts.rows }}_rows as vendor_rows
@@ -308,9 +315,12 @@ explained as (
             when rows_that_came.broken_rules is not null then 'REJECTED'
             when rows_that_came.is_held_with_others then 'HELD'
             when missing.dataset = 'market_cap_daily' and rows_that_came.has_row_without_shares then 'NOT_TOLD'
+            -- the source that tells a whole market may be one that publishes later
+            when missing.part_there <= 0.5 and missing.date > freshness.due_session_of_all then 'NOT_PUBLISHED'
             when asked.has_answer then 'NOT_IN_ANSWER'
             when asked.has_failed then 'FAILED'
             when asked.is_unpublished then 'NOT_PUBLISHED'
+            when asked.is_empty and bars.volume is null and missing.dataset <> 'ohlcv_daily' then 'NO_DAILY_BAR'
             when asked.is_empty then 'EMPTY'
             else 'NOT_COLLECTED'
         end as reason_code,
@@ -318,6 +328,7 @@ explained as (
         asked.answers
     from missing
     left join calendar on missing.date = calendar.date
+    left join freshness on missing.dataset = freshness.dataset
     left join bars on missing.stock_code = bars.stock_code and missing.date = bars.time
     left join rows_that_came
         on
