@@ -32,9 +32,8 @@
 {%- endmacro %}
 
 {#
-    DDL of a function that gives the first rows of a query as JSON. It stands outside the run: what goes wrong in it (a test that has
-    become dear, a relation that is gone) is told in the rows' place and never fails the hook. The time-out is the session's,
-    set by whoever calls it: inside a function it would come too late.
+    DDL of a function that gives the first rows of a query as JSON. What goes wrong in it (a relation that is gone since, a row
+    that no JSON holds) is told in the rows' place and never fails the hook.
 #}
 {% macro create_failing_rows_function() -%}
     create or replace function quality.first_rows(query text, row_limit integer) returns jsonb
@@ -47,7 +46,7 @@
             || E'\n) as listed limit ' || row_limit || ') as found' into found_rows;
         return found_rows;
     exception
-        when query_canceled or others then return jsonb_build_array(jsonb_build_object('error', sqlerrm));
+        when others then return jsonb_build_array(jsonb_build_object('error', sqlerrm));
     end
     $function$
 {%- endmacro %}
