@@ -123,6 +123,16 @@ window_days as (
     ) as days
 ),
 
+windows as (
+    select
+        window_days.dataset,
+        min(window_days.date) as first_day,
+        max(spans.last_day) as last_day
+    from window_days
+    inner join spans on window_days.dataset = spans.dataset
+    group by window_days.dataset
+),
+
 -- the newest attempt at every cell of the window, on days on which the exchange was closed too
 window_cells as materialized (
     select distinct on (fetch_cells.dataset, fetch_cells.collection_date, fetch_cells.source, fetch_cells.scope)
@@ -131,19 +141,14 @@ window_cells as materialized (
         fetch_cells.source,
         fetch_cells.scope,
         fetch_cells.status,
-        fetch_cells.scope ~ '^[0-9][0-9A-Z]{5}$' as is_name
-    from (
-        select
-            dataset,
-            min(date) as first_day,
-            max(date) as last_day
-        from window_days
-        group by dataset
-    ) as windows
+        fetch_cells.scope ~ '^[0-9][0-9A-Z]{5}$' as is_name,
+        calendar.is_session
+    from windows
     inner join fetch_cells
         on
             windows.dataset = fetch_cells.dataset
             and fetch_cells.collection_date between windows.first_day and windows.last_day
+    inner join calendar on fetch_cells.collection_date = calendar.date
     order by
         fetch_cells.dataset, fetch_cells.collection_date, fetch_cells.source, fetch_cells.scope,
         fetch_cells.ledger_id desc
@@ -177,7 +182,7 @@ candidates as materialized (
             dataset,
             scope as stock_code
         from window_cells
-        where is_name
+        where is_name and is_session
         group by dataset, scope
     ) as named on window_days.dataset = named.dataset
     union all
@@ -188,8 +193,7 @@ candidates as materialized (
         window_cells.scope as stock_code,
         true as is_named
     from window_cells
-    inner join calendar on window_cells.collection_date = calendar.date
-    where window_cells.is_name and not calendar.is_session
+    where window_cells.is_name and not window_cells.is_session
 ),
 
 expected as materialized (
