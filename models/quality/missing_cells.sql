@@ -9,7 +9,7 @@
     'foreign_ownership_daily': {'rows': 'int_foreign_ownership__unioned', 'day': 'time'},
     'ohlcv_minute': {'rows': 'int_minute_bars__unioned', 'day': 'moment'},
 } %}
-{% set until = var('missing_cells_until') %}
+{% set until = var('missing_cells_until', '') %}
 
 with
 
@@ -85,18 +85,19 @@ bars as not materialized (
 
 {% endfor %}
 datasets (dataset) as (
-    values {% for dataset in checked %}('{{ dataset }}'){{ ', ' if not loop.last }}{% endfor %}
+    values
+    {% for dataset in checked %}
+    ('{{ dataset }}'){{ ',' if not loop.last }}
+    {% endfor %}
 ),
 
 spans as (
     select
         datasets.dataset,
         asked.first_day,
-        {% if until %}
-        date '{{ until }}' as last_day
-        {% else %}
-        greatest(asked.last_day, freshness.due_session) as last_day
-        {% endif %}
+        coalesce(
+            {{ "date '" ~ until ~ "'" if until else 'null' }}, greatest(asked.last_day, freshness.due_session)
+        ) as last_day
     from datasets
     left join freshness on datasets.dataset = freshness.dataset
     cross join lateral (
@@ -154,6 +155,15 @@ window_cells as materialized (
         fetch_cells.ledger_id desc
 ),
 
+named as (
+    select
+        dataset,
+        scope as stock_code
+    from window_cells
+    where is_name and is_session
+    group by dataset, scope
+),
+
 candidates as materialized (
     select
         window_days.dataset,
@@ -177,14 +187,7 @@ candidates as materialized (
         named.stock_code,
         true as is_named
     from window_days
-    inner join (
-        select
-            dataset,
-            scope as stock_code
-        from window_cells
-        where is_name and is_session
-        group by dataset, scope
-    ) as named on window_days.dataset = named.dataset
+    inner join named on window_days.dataset = named.dataset
     union all
     -- what was asked for by name although the exchange was closed
     select
@@ -230,6 +233,7 @@ probed as (
             and published.time >= expected.date::timestamp at time zone 'Asia/Seoul'
             and published.time < (expected.date + 1)::timestamp at time zone 'Asia/Seoul'
             {% endif %}
+        order by published.time
         limit 1
     ) as found on true
     where expected.dataset = '{{ dataset }}'
@@ -245,15 +249,24 @@ shares as (
 ),
 
 -- of a kind that the source does not tell at all nothing is missing: the exchange's file of stocks holds no funds
+told as (
+    select
+        *,
+        max(part_there) over (partition by dataset, market, is_fund) as best_part_there
+    from shares
+),
+
 missing as materialized (
-    select *
-    from (
-        select
-            *,
-            max(part_there) over (partition by dataset, market, is_fund) as best_part_there
-        from shares
-    ) as told
+    select * from told
     where not is_there and (is_named or best_part_there > 0.5)
+),
+
+missing_days as (
+    select
+        dataset,
+        date
+    from missing
+    group by dataset, date
 ),
 
 rows_that_came as (
@@ -267,19 +280,13 @@ rows_that_came as (
         bool_or(came.broken_rules like 'HELD_WITH%') as is_held_with_others,
         bool_or(came.broken_rules = '' and came.told_shares is not null) as has_sound_row,
         bool_or(came.broken_rules = '' and came.told_shares is null) as has_row_without_shares
-    from (
-        select
-            dataset,
-            date
-        from missing
-        where dataset = '{{ dataset }}'
-        group by dataset, date
-    ) as missing_days
-    cross join lateral (
+    from missing_days
+    inner join lateral (
         select *
         from {{ parts.rows }}_rows as vendor_rows
         where vendor_rows.trade_date = missing_days.date
-    ) as came
+    ) as came on true
+    where missing_days.dataset = '{{ dataset }}'
     group by missing_days.dataset, came.trade_date, came.stock_code
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -302,7 +309,7 @@ asked as (
             and missing.date = window_cells.collection_date
             -- a scope that is neither a name nor a market is a page of the whole
             and (window_cells.scope in (missing.stock_code, missing.market) or not window_cells.is_name)
-            and not (window_cells.scope in ('KOSPI', 'KOSDAQ', 'KONEX') and window_cells.scope <> missing.market)
+            and not (window_cells.scope in ('KOSPI', 'KOSDAQ', 'KONEX') and missing.market <> window_cells.scope)
     group by missing.dataset, missing.date, missing.stock_code
 ),
 

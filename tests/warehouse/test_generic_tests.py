@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import yaml
@@ -185,7 +184,9 @@ def test_it_passes_what_it_must_and_finds_what_it_must(results: Database, test: 
 
 def test_rows_that_cannot_be_listed_are_no_end_of_a_run(results: Database) -> None:
     listed = "select quality.first_rows({}, 20)::text"
-    assert results.rows(listed.format("'select 1 / 0 as a'")) == [('[{"error": "division by zero"}]',)]
+    assert results.rows(listed.format("'select 1 / 0 as a'")) == [
+        ('[{"error": "division by zero"}]',)
+    ]
     assert "does not exist" in str(results.rows(listed.format("'select * from nowhere'")))
     counted = "select jsonb_array_length(quality.first_rows('select * from generate_series(1, 99) -- all', 20))"
     assert results.rows(counted) == [(20,)]

@@ -362,12 +362,12 @@ tolerated as (
             on
                 tolerances.dataset = published_units.dataset
                 and tolerances.unit_kind = published_units.field
-                and published_units.source = unioned.published_source
+                and unioned.published_source = published_units.source
         left join units as other_units
             on
                 tolerances.dataset = other_units.dataset
                 and tolerances.unit_kind = other_units.field
-                and other_units.source = unioned.other_source
+                and unioned.other_source = other_units.source
         where
             tolerances.dataset = unioned.dataset
             and tolerances.field = unioned.field
