@@ -32,6 +32,9 @@
             and own_rows.detail = other_rows.detail
             and own_rows.time = other_rows.time
             and own_rows.source <> other_rows.source
+            -- most rows agree: those are left out before their fields become rows
+            and row(own_rows.{{ fields | join(', own_rows.') }})
+            is distinct from row(other_rows.{{ fields | join(', other_rows.') }})
     cross join lateral (
         values
         {% for field in fields %}

@@ -1,6 +1,7 @@
 -- The newest session of every dataset and source beside the one that is due by now, counted in sessions: a closure is
--- no delay. Of a week or a month one session is enough, and it is due when the last one of them is. By probes into the
--- ledger's index, one a dataset and source: the cost does not grow with it.
+-- no delay. Of a week or a month one session is enough, and it is due when the last one of them is. A dataset that nobody
+-- asked for in five weeks is none that is kept up. The days are bounded, so that the ledger's index serves: of the newest
+-- row alone it would be read whole.
 with
 
 clock as (
@@ -107,7 +108,10 @@ collected as (
             fetch_cells.collection_date,
             least(fetch_cells.started_at, clock.checked_at) as asked_at
         from fetch_cells
-        where fetch_cells.source = due.source and fetch_cells.dataset = due.dataset
+        where
+            fetch_cells.source = due.source
+            and fetch_cells.dataset = due.dataset
+            and fetch_cells.collection_date >= due.period_start - 35
         order by fetch_cells.collection_date desc
         limit 1
     ) as asked on true
@@ -116,7 +120,10 @@ collected as (
             fetch_cells.collection_date,
             max(fetch_cells.completed_at) as collected_at
         from fetch_cells
-        where fetch_cells.source = due.source and fetch_cells.dataset = due.dataset
+        where
+            fetch_cells.source = due.source
+            and fetch_cells.dataset = due.dataset
+            and fetch_cells.collection_date >= due.period_start - 35
         group by fetch_cells.collection_date
         having
             2 * count(distinct fetch_cells.scope) filter (
@@ -144,6 +151,7 @@ final as (
         dataset,
         source,
         cadence,
+        newest_asked_session,
         newest_session,
         session as due_session,
         final_at,

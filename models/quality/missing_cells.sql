@@ -23,10 +23,10 @@ calendar as (
 freshness as (
     select
         dataset,
-        max(due_session) as due_session,
-        min(due_session) as due_session_of_all
+        max(newest_asked_session) as newest_asked_session,
+        max(due_session) filter (where is_watched) as due_session,
+        min(due_session) filter (where is_watched) as due_session_of_all
     from {{ ref('freshness') }}
-    where is_watched
     group by dataset
 ),
 
@@ -84,30 +84,33 @@ bars as not materialized (
 ),
 
 {% endfor %}
-datasets (dataset) as (
-    values
-    {% for dataset in checked %}
-    ('{{ dataset }}'){{ ',' if not loop.last }}
+-- by the ends of the marts' indexes
+published as (
+    {% for dataset, parts in checked.items() %}
+    select
+        '{{ dataset }}' as dataset,
+        {% for end in ['min', 'max'] %}
+        {% if parts.day == 'time' %}
+        {{ end }}(time) as {{ end }}_day{{ ',' if end == 'min' }}
+        {% else %}
+        ({{ end }}(time) at time zone 'Asia/Seoul')::date as {{ end }}_day{{ ',' if end == 'min' }}
+        {% endif %}
+        {% endfor %}
+    from {{ 'bars' if dataset == 'ohlcv_daily' else dataset ~ '_mart' }}
+    {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
 spans as (
     select
-        datasets.dataset,
-        asked.first_day,
+        published.dataset,
+        least(published.min_day, freshness.newest_asked_session) as first_day,
         coalesce(
-            {{ "date '" ~ until ~ "'" if until else 'null' }}, greatest(asked.last_day, freshness.due_session)
+            {{ "date '" ~ until ~ "'" if until else 'null' }},
+            greatest(published.max_day, freshness.newest_asked_session, freshness.due_session)
         ) as last_day
-    from datasets
-    left join freshness on datasets.dataset = freshness.dataset
-    cross join lateral (
-        select
-            min(fetch_cells.collection_date) as first_day,
-            max(fetch_cells.collection_date) as last_day
-        from fetch_cells
-        where fetch_cells.dataset = datasets.dataset
-    ) as asked
-    where asked.last_day is not null
+    from published
+    left join freshness on published.dataset = freshness.dataset
 ),
 
 window_days as (
@@ -136,8 +139,8 @@ windows as (
 
 -- the newest attempt at every cell of the window, on days on which the exchange was closed too
 window_cells as materialized (
-    select distinct on (fetch_cells.dataset, fetch_cells.collection_date, fetch_cells.source, fetch_cells.scope)
-        fetch_cells.dataset,
+    select distinct on (windows.dataset, fetch_cells.collection_date, fetch_cells.source, fetch_cells.scope)
+        windows.dataset,
         fetch_cells.collection_date,
         fetch_cells.source,
         fetch_cells.scope,
@@ -145,13 +148,16 @@ window_cells as materialized (
         fetch_cells.scope ~ '^[0-9][0-9A-Z]{5}$' as is_name,
         calendar.is_session
     from windows
-    inner join fetch_cells
-        on
-            windows.dataset = fetch_cells.dataset
-            and fetch_cells.collection_date between windows.first_day and windows.last_day
+    inner join lateral (
+        select *
+        from fetch_cells as all_cells
+        where
+            all_cells.dataset = windows.dataset
+            and all_cells.collection_date between windows.first_day and windows.last_day
+    ) as fetch_cells on true
     inner join calendar on fetch_cells.collection_date = calendar.date
     order by
-        fetch_cells.dataset, fetch_cells.collection_date, fetch_cells.source, fetch_cells.scope,
+        windows.dataset, fetch_cells.collection_date, fetch_cells.source, fetch_cells.scope,
         fetch_cells.ledger_id desc
 ),
 
@@ -298,8 +304,9 @@ asked as (
         missing.date,
         missing.stock_code,
         string_agg(window_cells.source || ' ' || window_cells.status, ', ' order by window_cells.source) as answers,
-        bool_or(window_cells.status in ('SUCCESS', 'UNCHANGED')) as has_answer,
+        bool_or(window_cells.status in ('SUCCESS', 'UNCHANGED', 'RESTORED')) as has_answer,
         bool_or(window_cells.status in ('FAILED', 'PARTIAL')) as has_failed,
+        bool_or(window_cells.status = 'RETRACTED') as is_retracted,
         bool_or(window_cells.status = 'NOT_PUBLISHED') as is_unpublished,
         bool_or(window_cells.status = 'EMPTY') as is_empty
     from missing
@@ -330,6 +337,7 @@ explained as (
             when missing.part_there <= 0.5 and missing.date > freshness.due_session_of_all then 'NOT_PUBLISHED'
             when asked.has_answer then 'NOT_IN_ANSWER'
             when asked.has_failed then 'FAILED'
+            when asked.is_retracted then 'RETRACTED'
             when asked.is_unpublished then 'NOT_PUBLISHED'
             when asked.is_empty and bars.volume is null and missing.dataset <> 'ohlcv_daily' then 'NO_DAILY_BAR'
             when asked.is_empty then 'EMPTY'

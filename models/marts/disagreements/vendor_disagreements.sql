@@ -21,6 +21,17 @@
 -- depends_on: {{ ref('trading_calendar') }}
 with
 
+-- thirty years of one source are not laid beside themselves
+days_of_several_sources as (
+    select trade_date
+    from {{ ref('int_daily_prices__unioned') }}
+    where
+        broken_rules = ''
+        {{ and_in_days_to_rebuild('trade_date') }}
+    group by trade_date
+    having min(source) <> max(source)
+),
+
 daily_prices as (
     select
         source,
@@ -41,6 +52,7 @@ daily_prices as (
     from {{ ref('int_daily_prices__unioned') }}
     where
         broken_rules = ''
+        and trade_date in (select days_of_several_sources.trade_date from days_of_several_sources)
         {{ and_in_days_to_rebuild('trade_date') }}
 ),
 
