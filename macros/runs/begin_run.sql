@@ -22,6 +22,7 @@
         {%- endif -%}
         {%- do run_query(create_run_tables()) -%}
         {%- do run_query(create_audit_table()) -%}
+        {%- do run_query(create_failing_rows_function()) -%}
         {%- do run_query(create_snapshot_progress()) -%}
         {%- do check_replay() -%}
         {%- do register_or_refuse() -%}

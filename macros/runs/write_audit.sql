@@ -3,6 +3,9 @@
     it, so that it shows the run that has just ended: this hook runs after the models.
 #}
 
+{#  How many failing rows of a test are kept with its result  #}
+{% macro kept_failing_rows() -%}{{ return(20) }}{%- endmacro %}
+
 {% macro create_audit_table() -%}
     create table if not exists quality.dbt_test_results (
         id bigint primary key,
@@ -19,10 +22,33 @@
         tags text[] not null,
         check_date date not null,
         created_at timestamptz not null,
-        failing_query text
+        failing_query text,
+        failing_rows jsonb
     );
-    alter table quality.dbt_test_results add column if not exists failing_query text;
+    alter table quality.dbt_test_results
+        add column if not exists failing_query text,
+        add column if not exists failing_rows jsonb;
     create index if not exists dbt_test_results_check_date on quality.dbt_test_results (check_date)
+{%- endmacro %}
+
+{#
+    DDL of a function that gives the first rows of a query as JSON. What goes wrong in it (a relation that is gone since, a row
+    that no JSON holds) is told in the rows' place and never fails the hook.
+#}
+{% macro create_failing_rows_function() -%}
+    create or replace function quality.first_rows(query text, row_limit integer) returns jsonb
+    language plpgsql
+    as $function$
+    declare
+        found_rows jsonb;
+    begin
+        execute 'select jsonb_agg(to_jsonb(found)) from (select * from (' || query
+            || E'\n) as listed limit ' || row_limit || ') as found' into found_rows;
+        return found_rows;
+    exception
+        when others then return jsonb_build_array(jsonb_build_object('error', sqlerrm));
+    end
+    $function$
 {%- endmacro %}
 
 {#  The client's word for a kind of check: from the test's own meta, else from the name of its generic test  #}
@@ -36,10 +62,20 @@
         'accepted_range': 'RANGE_CHECK',
         'relationships': 'REFERENCE_CHECK',
         'relationships_window': 'REFERENCE_CHECK',
+        'as_of_relationship': 'REFERENCE_CHECK',
+        'ratio_between': 'RANGE_CHECK',
+        'within_price_limit_by_regime': 'RANGE_CHECK',
         'same_keys': 'COMPLETENESS_CHECK',
         'row_count_per_group': 'COMPLETENESS_CHECK',
+        'rows_per_session': 'COMPLETENESS_CHECK',
+        'no_missing_sessions': 'COMPLETENESS_CHECK',
+        'members_on_any_day': 'COMPLETENESS_CHECK',
         'no_failed_cells': 'COMPLETENESS_CHECK',
         'sessions_only': 'CALENDAR_CHECK',
+        'golden_rows': 'ACCURACY_CHECK',
+        'ranges_do_not_overlap': 'CONSISTENCY_CHECK',
+        'ranges_touch': 'CONSISTENCY_CHECK',
+        'versions_do_not_overlap': 'CONSISTENCY_CHECK',
         'sums_to': 'CONSISTENCY_CHECK',
         'expression_is_true': 'CONSISTENCY_CHECK',
     } -%}
@@ -78,11 +114,15 @@
     {%- if tests -%}
         insert into quality.dbt_test_results (
             id, invocation_id, test_id, test_name, table_name, column_name, check_type, status, severity,
-            issue_count, message, tags, failing_query, check_date, created_at
+            issue_count, message, tags, failing_query, failing_rows, check_date, created_at
         )
         select
             {{ surrogate_id(['invocation_id', 'test_id']) }},
             checks.*,
+            case
+                when checks.status in ('fail', 'warn')
+                    then quality.first_rows(checks.failing_query, {{ kept_failing_rows() }})
+            end,
             (now() at time zone 'Asia/Seoul')::date,
             clock_timestamp()
         from (

@@ -131,6 +131,21 @@ def test_every_macro_and_argument_is_described() -> None:
                 assert f"`{name}`" in macro["description"], f"{macro['name']}({name})"
 
 
+def test_every_test_is_of_one_kind() -> None:
+    for node in manifest()["nodes"].values():
+        if node["resource_type"] == "test":
+            kinds = {"contract", "integrity", "market", "reconcile"} & set(node["tags"])
+            assert len(kinds) == 1, f"{node['name']}: {sorted(kinds)}"
+
+
+def test_every_generic_test_has_a_word_of_the_audit_and_a_line_in_the_readme() -> None:
+    words = (ROOT / "macros" / "runs" / "write_audit.sql").read_text(encoding="utf-8")
+    readme = (ROOT / "tests" / "generic" / "README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "tests" / "generic").glob("*.sql"):
+        assert f"'{path.stem}': '" in words, path.stem
+        assert f"| `{path.stem}` |" in readme, path.stem
+
+
 @pytest.mark.parametrize("layer", ["intermediate", "marts", "quality"])
 def test_only_staging_reads_sources(layer: str) -> None:
     for model in models(layer):

@@ -212,6 +212,11 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     )
     before = warehouse.rows(universe)
     assert {row[-2] for row in before} == {"infomax", "krx"}, "KONEX names come from the exchange"
+    # one name of which the exchange counts a share more than the vendor does
+    warehouse.execute(
+        "update raw.krx__stk_bydd_trd set acc_trdvol = (replace(acc_trdvol, ',', '')::bigint + 1)::text"
+        " where bas_dd = '20260519' and isu_cd = '990020'"
+    )
     simulator.plant_fault(path="stock/info", kind="dash", field="close_price", times=1)
     loaded = warehouse.loaders(
         "load", "--source", "infomax", "--dataset", "ohlcv_daily", "--from", "2026-05-19", "--to", "2026-05-19",
@@ -230,6 +235,11 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     assert warehouse.rows(
         "select distinct source from marts.ohlcv_daily where time = '2026-05-19'"
     ) == [("krx",)]
+    told = (
+        "select dataset, stock_code, time::text, field, published_source, other_source, difference::integer"
+        " from marts.vendor_disagreements"
+    )
+    assert warehouse.rows(told) == [], "a rejected row is compared with nothing"
     again = warehouse.loaders(
         "load", "--source", "infomax", "--dataset", "ohlcv_daily", "--from", "2026-05-19", "--to", "2026-05-19",
         "--refresh", **simulator.environment,
@@ -242,6 +252,10 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     assert ("infomax",) in warehouse.rows(
         "select distinct source from marts.ohlcv_daily where time = '2026-05-19'"
     )
+    # the vendor's word is published again, and the exchange's other one stands beside it
+    assert warehouse.rows(told) == [
+        ("ohlcv_daily", "990020", "2026-05-19", "volume", "infomax", "krx", 1)
+    ]
 
 
 def test_a_failed_cell_is_published_around_and_reported_until_it_comes(

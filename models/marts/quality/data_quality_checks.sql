@@ -21,6 +21,7 @@ final as (
             'message', message,
             'tags', tags,
             'query', failing_query,
+            'rows', failing_rows,
             'run', invocation_id
         )) as details,
         created_at

@@ -19,6 +19,7 @@ final as (
         message,
         tags,
         failing_query,
+        failing_rows,
         check_date,
         created_at
     from source_rows
