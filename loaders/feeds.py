@@ -37,6 +37,10 @@ class Status(StrEnum):
     NOT_PUBLISHED = "NOT_PUBLISHED"
     PARTIAL = "PARTIAL"
     FAILED = "FAILED"
+    RETRACTED = "RETRACTED"
+    """Not the end of an attempt: an answer was taken out of the current state (`loaders.retractions`)."""
+    RESTORED = "RESTORED"
+    """The retraction of an answer was undone."""
 
 
 _SEPARATORS = str.maketrans("", "", "-/. ")

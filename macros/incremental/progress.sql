@@ -72,7 +72,7 @@
         where ledger_id > {{ range.after }}
             and ledger_id <= {{ range.to }}
             and dataset in ('{{ model.config.meta.datasets | join("', '") }}')
-            and status in ('SUCCESS', 'UNCHANGED')
+            and status in ('SUCCESS', 'UNCHANGED', 'RETRACTED', 'RESTORED')
         group by collection_date
         order by collection_date
     {%- endset -%}
