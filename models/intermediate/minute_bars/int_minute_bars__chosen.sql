@@ -6,6 +6,10 @@ bars as (
     where broken_rules = ''
 ),
 
+held as (
+    {{ sources_held(ref('int_minute_bars__gated')) }}
+),
+
 source_priorities as (
     select
         source,
@@ -16,12 +20,14 @@ source_priorities as (
 
 stock_days as (
     select
-        trade_date,
-        stock_code,
-        source,
-        venue
+        bars.trade_date,
+        bars.stock_code,
+        bars.source,
+        bars.venue
     from bars
-    group by trade_date, stock_code, source, venue
+    left join held on bars.source = held.source and bars.trade_date = held.trade_date
+    where held.source is null
+    group by bars.trade_date, bars.stock_code, bars.source, bars.venue
 ),
 
 chosen as (
