@@ -238,8 +238,12 @@ def sources() -> None:
 
 @app.command()
 def retract(
-    fetch_id: Annotated[int, typer.Argument(help="the answer's fetch_id, as raw and quality.* name it")],
-    reason: Annotated[str, typer.Option("--reason", help="what is wrong with it; kept in the ledger")],
+    fetch_id: Annotated[
+        int, typer.Argument(help="the answer's fetch_id, as raw and quality.* name it")
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", help="what is wrong with it; kept in the ledger")
+    ],
     undo: Annotated[bool, typer.Option("--undo", help="put a retracted answer back")] = False,
 ) -> None:
     """Take an answer out of the current state without deleting it; the next dbt build makes its days again."""

@@ -118,9 +118,7 @@ def _check(connection: psycopg.Connection, fetch_id: int, status: Status) -> tup
     return source, endpoint
 
 
-def _reach(
-    connection: psycopg.Connection, fetch_id: int, source: str, endpoint: str
-) -> Retraction:
+def _reach(connection: psycopg.Connection, fetch_id: int, source: str, endpoint: str) -> Retraction:
     row = connection.execute(
         """
         select

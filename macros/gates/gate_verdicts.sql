@@ -150,6 +150,7 @@ calendar as (
     select
         date,
         is_session,
+        session_number,
         previous_session,
         closes_at
     from {{ ref('trading_calendar') }}
@@ -230,6 +231,60 @@ names_counted as (
             and markets_asked.market = present_counts.market
     group by markets_asked.source, markets_asked.trade_date
 )
+{%- endmacro %}
+
+{#
+    Common table expression `recent`: per source and day, how levels of the day compare with those of the five sessions before
+    it (the median: two bad days among them do not count) and how many items those had at most. Sessions that a gate
+    holds are left out, and so are those with quite another number of items. From an expression `day_levels` (source, trade_date,
+    item_count, the levels) that has the days at hand and five sessions before each.
+    Example: {{ compared_with_recent_days({'shares_unit': 'shares_level'}) }}
+#}
+{% macro compared_with_recent_days(levels) -%}
+held_before as (
+    {% if is_incremental() %}
+    select
+        source,
+        trade_date
+    from {{ this }}
+    where is_held
+    group by source, trade_date
+    {% else %}
+    select
+        null::text as source,
+        null::date as trade_date
+    where false
+    {% endif %}
+),
+
+recent as (
+    select
+        day_levels.source,
+        day_levels.trade_date,
+        {% for gate, level in levels.items() %}
+        percentile_disc(0.5) within group (order by day_levels.{{ level }} / nullif(earlier.{{ level }}, 0))
+            filter (where day_levels.item_count between 0.8 * earlier.item_count and 1.25 * earlier.item_count)
+            as {{ gate }},
+        {% endfor %}
+        max(earlier.item_count) as recent_count
+    from day_levels
+    inner join calendar on day_levels.trade_date = calendar.date
+    inner join calendar as sessions_before
+        on sessions_before.session_number between calendar.session_number - 5 and calendar.session_number - 1
+    inner join day_levels as earlier
+        on day_levels.source = earlier.source and sessions_before.date = earlier.trade_date
+    left join held_before
+        on earlier.source = held_before.source and earlier.trade_date = held_before.trade_date
+    where held_before.source is null
+    group by day_levels.source, day_levels.trade_date
+)
+{%- endmacro %}
+
+{#  What a column amounts to on the whole (geometric mean), where enough rows have a value, else null  #}
+{% macro level_of(column, at_least) -%}
+    case
+        when count({{ column }}) >= {{ at_least }} then exp(avg(ln(nullif(greatest({{ column }}, 0), 0)::double precision)))
+    end
 {%- endmacro %}
 
 {#  Median of a ratio where enough rows have one, else null. Example: median_of('close_price / close_before', 10)  #}

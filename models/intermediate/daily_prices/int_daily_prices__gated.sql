@@ -39,8 +39,6 @@ compared as (
         bars.*,
         calendar.is_session,
         answers_confirmed.confirmed_at < calendar.closes_at as is_provisional,
-        bars_before.close_price as close_before,
-        bars_before.listed_shares as shares_before,
         case
             when bars.volume > 0 and bars_before.source is not null
                 then
@@ -58,14 +56,24 @@ compared as (
             and calendar.previous_session = bars_before.trade_date
 ),
 
-days_before as (
+day_levels as (
     select
         source,
         trade_date,
-        count(*) as item_count
-    from bars_before
+        count(*) as item_count,
+        {{ level_of('listed_shares', 10) }} as shares_level,
+        {{ level_of('close_price', 10) }} as price_level
+    from {{ ref('int_daily_prices__unioned') }}
+    where
+        trade_date is not null
+        and (
+            (true {{ and_in_days_to_rebuild('trade_date') }})
+            or (true {{ and_in_sessions_before_days_to_rebuild('trade_date', 5) }})
+        )
     group by source, trade_date
 ),
+
+{{ compared_with_recent_days({'shares_unit': 'shares_level', 'price_unit': 'price_level'}) }},
 
 told_days as (
     select
@@ -77,38 +85,40 @@ told_days as (
         {{ part_of('is_copy', 10) }} as stale_copy,
         {{ median_of('trading_value / nullif(volume * close_price, 0)', 10) }} as value_unit,
         {{ median_of('vendor_market_cap / nullif(close_price * listed_shares, 0)', 10) }} as market_cap_unit,
-        {{ median_of('listed_shares / nullif(shares_before, 0)', 10) }} as shares_unit,
-        {{ median_of('close_price / nullif(close_before, 0)', 10) }} as price_unit,
         max((is_session is not true)::integer) as calendar,
         {{ 'null' if clock_stands_still() else 'avg(is_provisional::integer)' }} as provisional
     from compared
     group by source, trade_date
 ),
 
+-- where a whole market was asked for, how many names the sessions before had
+days_asked as (
+    select
+        markets_asked.source,
+        markets_asked.trade_date,
+        max(recent.recent_count) as recent_count
+    from markets_asked
+    inner join recent on markets_asked.source = recent.source and markets_asked.trade_date = recent.trade_date
+    group by markets_asked.source, markets_asked.trade_date
+),
+
 measured as (
     select
         told_days.*,
-        names_counted.expected_count,
-        case
-            when names_counted.part_of_listed is not null then names_counted.part_of_listed
-            -- no list says who should be there: the session before does
-            when markets_of_day.trade_date is not null and days_before.item_count >= 10
-                then told_days.item_count::numeric / days_before.item_count
-        end as row_count
+        coalesce(names_counted.expected_count, days_asked.recent_count) as expected_count,
+        recent.shares_unit,
+        recent.price_unit,
+        coalesce(
+            names_counted.part_of_listed,
+            -- no list says who should be there: the sessions before do
+            case when days_asked.recent_count >= 10 then told_days.item_count::numeric / days_asked.recent_count end
+        ) as row_count
     from told_days
+    left join recent on told_days.source = recent.source and told_days.trade_date = recent.trade_date
     left join names_counted
         on told_days.source = names_counted.source and told_days.trade_date = names_counted.trade_date
-    left join (
-        select
-            source,
-            trade_date
-        from markets_asked
-        group by source, trade_date
-    ) as markets_of_day
-        on told_days.source = markets_of_day.source and told_days.trade_date = markets_of_day.trade_date
-    left join calendar on told_days.trade_date = calendar.date
-    left join days_before
-        on told_days.source = days_before.source and calendar.previous_session = days_before.trade_date
+    left join days_asked
+        on told_days.source = days_asked.source and told_days.trade_date = days_asked.trade_date
 ),
 
 {{ gate_verdicts('ohlcv_daily', [

@@ -34,7 +34,6 @@ compared as (
     select
         ownership.*,
         answers_confirmed.confirmed_at < calendar.closes_at as is_provisional,
-        ownership_before.owned_shares as owned_before,
         case
             when ownership.owned_shares > 0 and ownership_before.source is not null
                 then ownership.owned_shares = ownership_before.owned_shares
@@ -52,6 +51,21 @@ compared as (
             and calendar.previous_session = ownership_before.trade_date
 ),
 
+day_levels as (
+    select
+        source,
+        trade_date,
+        count(*) as item_count,
+        {{ level_of('owned_shares', 10) }} as shares_level
+    from {{ ref('int_foreign_ownership__unioned') }}
+    where
+        (true {{ and_in_days_to_rebuild('trade_date') }})
+        or (true {{ and_in_sessions_before_days_to_rebuild('trade_date', 5) }})
+    group by source, trade_date
+),
+
+{{ compared_with_recent_days({'shares_unit': 'shares_level'}) }},
+
 told_days as (
     select
         source,
@@ -60,7 +74,6 @@ told_days as (
         max(fetched_at) as fetched_at,
         {{ part_of('num_nulls(owned_shares, ownership_ratio) > 0', 20) }} as null_share,
         {{ part_of('is_copy', 20) }} as stale_copy,
-        {{ median_of('owned_shares / nullif(owned_before, 0)', 10) }} as shares_unit,
         {{ 'null' if clock_stands_still() else 'avg(is_provisional::integer)' }} as provisional
     from compared
     group by source, trade_date
@@ -69,10 +82,12 @@ told_days as (
 measured as (
     select
         told_days.*,
+        recent.shares_unit,
         names_counted.expected_count,
         names_counted.part_of_listed as row_count,
         (calendar.is_session is not true)::integer as calendar
     from told_days
+    left join recent on told_days.source = recent.source and told_days.trade_date = recent.trade_date
     left join names_counted
         on told_days.source = names_counted.source and told_days.trade_date = names_counted.trade_date
     left join calendar on told_days.trade_date = calendar.date

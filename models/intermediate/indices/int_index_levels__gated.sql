@@ -24,7 +24,6 @@ compared as (
     select
         levels.*,
         answers_confirmed.confirmed_at < calendar.closes_at as is_provisional,
-        levels_before.close as close_before,
         case
             when levels_before.source is not null
                 then (levels.close, levels.volume) is not distinct from (levels_before.close, levels_before.volume)
@@ -40,6 +39,21 @@ compared as (
             and calendar.previous_session = levels_before.trade_date
 ),
 
+day_levels as (
+    select
+        source,
+        trade_date,
+        count(*) as item_count,
+        {{ level_of('close', 1) }} as close_level
+    from {{ ref('int_index_levels__unioned') }}
+    where
+        (true {{ and_in_days_to_rebuild('trade_date') }})
+        or (true {{ and_in_sessions_before_days_to_rebuild('trade_date', 5) }})
+    group by source, trade_date
+),
+
+{{ compared_with_recent_days({'level_unit': 'close_level'}) }},
+
 told_days as (
     select
         source,
@@ -49,7 +63,6 @@ told_days as (
         max(fetched_at) as fetched_at,
         {{ part_of('close is null', 2) }} as null_share,
         {{ part_of('is_copy', 2) }} as stale_copy,
-        {{ median_of('close / nullif(close_before, 0)', 1) }} as level_unit,
         {{ 'null' if clock_stands_still() else 'avg(is_provisional::integer)' }} as provisional
     from compared
     group by source, trade_date
@@ -58,8 +71,10 @@ told_days as (
 measured as (
     select
         told_days.*,
+        recent.level_unit,
         (calendar.is_session is not true)::integer as calendar
     from told_days
+    left join recent on told_days.source = recent.source and told_days.trade_date = recent.trade_date
     left join calendar on told_days.trade_date = calendar.date
 ),
 
