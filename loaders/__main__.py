@@ -1,4 +1,4 @@
-"""`python -m loaders`: load, plan, sources, init. `make load` calls this."""
+"""`python -m loaders`: load, plan, sources, retract, init. `make load` calls this."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ import psycopg
 import structlog
 import typer
 
-from loaders import blocks, calendar, catalogue, ledger, logs
+from loaders import blocks, calendar, catalogue, ledger, logs, retractions
 from loaders.bootstrap import initialise
 from loaders.collect import (
     Collection,
@@ -261,6 +261,34 @@ def sources() -> None:
                 only = "" if feed.collected is Collected.ALWAYS else f" ({feed.collected})"
                 datasets = ", ".join(feed.datasets)
                 typer.echo(f"    {feed.name:<26}{datasets:<36} {_schedule(feed)}{only}")
+
+
+@app.command()
+def retract(
+    fetch_id: Annotated[
+        int, typer.Argument(help="the answer's fetch_id, as raw and quality.* name it")
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", help="what is wrong with it; kept in the ledger")
+    ],
+    undo: Annotated[bool, typer.Option("--undo", help="put a retracted answer back")] = False,
+) -> None:
+    """Take an answer out of the current state without deleting it; the next dbt build makes its days again."""
+    with connect() as connection:
+        initialise(connection)
+        write = retractions.restore if undo else retractions.retract
+        reached = write(connection, fetch_id, reason)
+    log.info(
+        "restored" if undo else "retracted",
+        fetch_id=fetch_id,
+        source=reached.source,
+        endpoint=reached.endpoint,
+        datasets=", ".join(reached.datasets),
+        days=reached.days,
+        cells=reached.cells,
+        cells_without_answer=reached.bare_cells,
+        next="run dbt build",
+    )
 
 
 @app.command()

@@ -41,7 +41,10 @@ create table if not exists raw.fetch_cells (
     scope text not null,
     collection_date date not null,
     status text not null check (
-        status in ('SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED', 'PROVISIONAL')
+        status in (
+            'SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED', 'PROVISIONAL', 'RETRACTED',
+            'RESTORED'
+        )
     ),
     fetch_id bigint references raw.fetches (fetch_id),
     started_at timestamptz not null,
@@ -54,21 +57,40 @@ create index if not exists fetch_cells_dataset_day on raw.fetch_cells (dataset, 
 create index if not exists fetch_cells_cell
     on raw.fetch_cells (source, dataset, collection_date, scope, attempt_id);
 create index if not exists fetch_cells_fetch on raw.fetch_cells (fetch_id);
+create index if not exists fetch_cells_retractions on raw.fetch_cells (fetch_id, ledger_id)
+    where status in ('RETRACTED', 'RESTORED');
 
--- a ledger that was made before sessions could be looked at while they go on
+-- a ledger that was made before sessions could be looked at while they go on, or answers taken back
 do $$
 begin
     if exists (
         select from pg_constraint
         where conrelid = 'raw.fetch_cells'::regclass and conname = 'fetch_cells_status_check'
-            and pg_get_constraintdef(oid) not like '%PROVISIONAL%'
+            and (pg_get_constraintdef(oid) like '%RETRACTED%' and pg_get_constraintdef(oid) like '%PROVISIONAL%') is not true
     ) then
         alter table raw.fetch_cells drop constraint fetch_cells_status_check, add check (
-            status in ('SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED', 'PROVISIONAL')
+            status in (
+                'SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED', 'PROVISIONAL', 'RETRACTED',
+                'RESTORED'
+            )
         );
     end if;
 end
 $$;
+
+create or replace view raw.retracted_fetches as
+select fetch_id, max(ledger_id) as ledger_id
+from raw.fetch_cells
+where status in ('RETRACTED', 'RESTORED')
+group by fetch_id
+having (array_agg(status order by ledger_id desc))[1] = 'RETRACTED';
+
+-- every attempt that rests on such an answer, those that found nothing new and answers of several pages included
+create or replace view raw.retracted_attempts as
+select distinct cells.attempt_id
+from raw.retracted_fetches as retracted
+inner join raw.fetch_cells as cells on retracted.fetch_id = cells.fetch_id
+where cells.status in ('SUCCESS', 'UNCHANGED');
 
 create table if not exists raw.rejected_payloads (
     fetch_id bigint primary key,

@@ -568,7 +568,7 @@ class _Batch:
 
     def _settle(self, outcome: Outcome) -> ledger.LedgerEntry:
         """Decide between new rows and "as before", and take the rows in."""
-        outcome = self._refuse_shrunk(outcome)
+        outcome = self._refuse_retracted(self._refuse_shrunk(outcome))
         fetch_ids = tuple(answer.fetch_id for answer in outcome.answers)
         entry = ledger.LedgerEntry(self._feed, outcome, fetch_ids, datetime.now(calendar.KST))
         successful = [c for c in outcome.cells if entry.status_of(c) is Status.SUCCESS]
@@ -610,6 +610,32 @@ class _Batch:
                 )
                 return replace(outcome, status=Status.FAILED, error=error, statuses={})
         return outcome
+
+    def _refuse_retracted(self, outcome: Outcome) -> Outcome:
+        """An answer that was taken back and comes again is a failed cell: its rows must not return in silence."""
+        cells = [
+            cell
+            for cell in outcome.cells
+            if outcome.statuses.get(cell, outcome.status) is Status.SUCCESS
+        ]
+        hashes = [answer.payload_sha256 for answer in outcome.answers if answer.payload_sha256]
+        if not cells or not hashes:
+            return outcome
+        retracted = ledger.retracted_answer(
+            self._collection.connection,
+            self._collection.source.name,
+            self._feed.datasets[0],
+            cells,
+            hashes,
+            latest_only=self._feed.latest_only,
+        )
+        if retracted is None:
+            return outcome
+        error = (
+            f"{self._feed.name} {cells[0].scope}: same payload as fetch {retracted}, which was retracted; if it is right"
+            f" after all, run `python -m loaders retract {retracted} --undo`"
+        )
+        return replace(outcome, status=Status.FAILED, error=error, statuses={})
 
     def _known(self, cells: Sequence[Cell], answers: Sequence[Answer]) -> tuple[int, ...] | None:
         """Fetch ids that all these cells rest on already with the same payloads, or None."""

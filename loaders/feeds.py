@@ -39,6 +39,10 @@ class Status(StrEnum):
     FAILED = "FAILED"
     PROVISIONAL = "PROVISIONAL"
     """A look at a session that goes on: shown until the final answer replaces it, which is asked for all the same."""
+    RETRACTED = "RETRACTED"
+    """Not the end of an attempt: an answer was taken out of the current state (`loaders.retractions`)."""
+    RESTORED = "RESTORED"
+    """The retraction of an answer was undone."""
 
 
 _SEPARATORS = str.maketrans("", "", "-/. ")

@@ -73,6 +73,7 @@ def done_cells(
             and dataset = any(%(datasets)s)
             and collection_date between %(start)s and %(end)s
             and status = any(%(done)s)
+            and attempt_id not in (select attempt_id from raw.retracted_attempts)
         group by collection_date, scope
         having count(distinct dataset) = cardinality(%(datasets)s)
         """,
@@ -91,7 +92,8 @@ def latest_done_day(connection: psycopg.Connection, source: str, feed: Feed) -> 
     """The newest day that a feed has collected, or None."""
     row = connection.execute(
         "select max(collection_date) from raw.fetch_cells"
-        " where source = %s and dataset = any(%s) and status = any(%s)",
+        " where source = %s and dataset = any(%s) and status = any(%s)"
+        " and attempt_id not in (select attempt_id from raw.retracted_attempts)",
         (source, list(feed.datasets), [str(status) for status in DONE]),
     ).fetchone()
     return row[0] if row else None
@@ -128,6 +130,7 @@ def current_answers(
             and cells.scope = %(scope)s
             and (cells.collection_date = %(day)s or (%(latest_only)s and cells.collection_date < %(day)s))
             and cells.status in ('SUCCESS', 'UNCHANGED')
+            and cells.attempt_id not in (select attempt_id from raw.retracted_attempts)
         group by cells.collection_date, cells.attempt_id
         order by cells.collection_date desc, cells.attempt_id desc
         limit 1
@@ -169,6 +172,7 @@ def records_before(
             and cells.scope = %(scope)s
             and cells.collection_date between %(day)s - 60 and %(day)s
             and cells.status in ('SUCCESS', 'UNCHANGED')
+            and cells.attempt_id not in (select attempt_id from raw.retracted_attempts)
         group by cells.collection_date, cells.attempt_id
         order by cells.collection_date desc, cells.attempt_id desc
         limit 1
@@ -176,6 +180,50 @@ def records_before(
         {"source": source, "dataset": dataset, "scope": cell.scope, "day": cell.day},
     ).fetchone()
     return int(row[0]) if row else None
+
+
+def retracted_answer(
+    connection: psycopg.Connection,
+    source: str,
+    dataset: str,
+    cells: Sequence[Cell],
+    hashes: Sequence[str],
+    *,
+    latest_only: bool,
+) -> int | None:
+    """The retracted answer to one of these cells that has one of these payloads, or None.
+
+    Args:
+        connection: to the warehouse.
+        source: name of the source.
+        dataset: one dataset of the feed.
+        cells: what was asked.
+        hashes: of the payloads that came.
+        latest_only: for a feed that tells only the latest state, an answer of another day counts too.
+    """
+    row = connection.execute(
+        """
+        select max(retracted.fetch_id)
+        from raw.retracted_fetches as retracted
+        inner join raw.fetches as fetches on retracted.fetch_id = fetches.fetch_id
+        inner join raw.fetch_cells as cells on retracted.fetch_id = cells.fetch_id
+        where fetches.payload_sha256 = any(%(hashes)s)
+            and cells.source = %(source)s
+            and cells.dataset = %(dataset)s
+            and cells.status = 'RETRACTED'
+            and cells.scope = any(%(scopes)s)
+            and (%(latest_only)s or cells.collection_date = any(%(days)s))
+        """,
+        {
+            "source": source,
+            "dataset": dataset,
+            "scopes": [cell.scope for cell in cells],
+            "days": [cell.day for cell in cells],
+            "hashes": list(hashes),
+            "latest_only": latest_only,
+        },
+    ).fetchone()
+    return row[0] if row else None
 
 
 @dataclass(frozen=True)

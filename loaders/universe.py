@@ -16,6 +16,7 @@ CURRENT_FETCHES = """
         select fetch_id, attempt_id, max(attempt_id) over (partition by source, dataset, scope) as newest_attempt_id
         from raw.fetch_cells
         where source = '{source}' and dataset = '{dataset}' and status in ('SUCCESS', 'UNCHANGED')
+            and attempt_id not in (select attempt_id from raw.retracted_attempts)
     ) as attempts
     where attempt_id = newest_attempt_id
 """

@@ -111,6 +111,7 @@ def delisting_years(collection: Collection, day: date) -> list[str]:
     known = collection.connection.execute(
         "select distinct scope from raw.fetch_cells where source = 'infomax'"
         " and dataset = 'delisted_stocks' and status in ('SUCCESS', 'UNCHANGED', 'EMPTY')"
+        " and attempt_id not in (select attempt_id from raw.retracted_attempts)"
     )
     done = {scope for (scope,) in known}
     years = range(FIRST_DELISTING_YEAR, day.year + 1)

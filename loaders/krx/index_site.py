@@ -291,7 +291,8 @@ def _newest_log(collection: Collection, scope: str) -> date | None:
     """Day of the newest change log in the ledger, or None: the first one is asked for whole."""
     row = collection.connection.execute(
         "select max(collection_date) from raw.fetch_cells where source = %s and dataset = 'index_components'"
-        " and scope = %s and status = any(%s)",
+        " and scope = %s and status = any(%s)"
+        " and attempt_id not in (select attempt_id from raw.retracted_attempts)",
         (collection.source.name, scope, [str(Status.SUCCESS), str(Status.UNCHANGED)]),
     ).fetchone()
     return row[0] if row else None
@@ -308,6 +309,7 @@ def _known_events(collection: Collection, scope: str, start: date, end: date) ->
             and cells.dataset = 'index_components'
             and cells.scope = %s
             and cells.status = any(%s)
+            and cells.attempt_id not in (select attempt_id from raw.retracted_attempts)
             and translate(logged.appl_dd, '/-', '') between %s and %s
         """,
         (

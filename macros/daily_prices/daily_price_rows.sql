@@ -244,7 +244,8 @@ final as (
         -- a day with trades was no suspension; a day without may be either, and these sources do not say
         case when volume > 0 then false end as is_suspended,
         -- names of the rules that the row breaks, separated by commas; empty for a good row
-        array_to_string(broken_rules, ',') as broken_rules,
+        array_to_string({{ unreviewed('daily_prices', 'broken_rules', 'collection_date', 'null') }}, ',') as broken_rules,
+        {{ lifted_rules('daily_prices', 'broken_rules', 'collection_date', 'null') }} as reviewed_rules,
         -- the same for rules that only warn: the row is published and listed in quality.warned_rows
         array_to_string(warned_rules, ',') as warned_rules,
         fetch_id,

@@ -62,9 +62,12 @@
     {{ return({'after': row[0] | int, 'to': row[1] | int}) }}
 {%- endmacro %}
 
-{#  Days to rebuild as a list of texts, or none when everything is to be built  #}
-{% macro days_to_rebuild() -%}
-    {%- if not execute or not is_incremental() -%}{{ return(none) }}{%- endif -%}
+{#
+    Days of which something is new to the model at hand, as texts: answers that came or were retracted, days that its last run
+    found held by a gate, which are looked at again though nothing new has come, and days of reviewed exceptions that are others
+    than those it was built with.
+#}
+{% macro changed_days() -%}
     {%- set range = ledger_range() -%}
     {%- set query -%}
         select to_char(collection_date, 'YYYY-MM-DD')
@@ -72,11 +75,33 @@
         where ledger_id > {{ range.after }}
             and ledger_id <= {{ range.to }}
             and dataset in ('{{ model.config.meta.datasets | join("', '") }}')
-            and status in ('SUCCESS', 'UNCHANGED', 'PROVISIONAL')
+            and status in ('SUCCESS', 'UNCHANGED', 'PROVISIONAL', 'RETRACTED', 'RESTORED')
         group by collection_date
-        order by collection_date
+        union
+        select to_char(unnest(held_days), 'YYYY-MM-DD') from ops.build_progress where model = '{{ model.unique_id }}'
+        {%- set reviewed, built = reviewed_days(), 'select entry from ops.build_progress, unnest(exceptions) as entry'
+            ~ " where model = '" ~ model.unique_id ~ "'" %}
+        {%- if reviewed %}
+        union
+        select left(entry, 10) from (
+            ({{ reviewed }} except {{ built }}) union all ({{ built }} except {{ reviewed }})
+        ) as changed
+        {%- endif %}
+        order by 1
     {%- endset -%}
-    {%- set days = run_query(query).columns[0].values() | list -%}
+    {{ return(run_query(query).columns[0].values() | list) }}
+{%- endmacro %}
+
+{#
+    Days to rebuild as a list of texts, or none when everything is to be built. Days on which a gate holds back the dataset that
+    meta.held_by names are not among them: the table keeps what it has of them, which is the last good state.
+#}
+{% macro days_to_rebuild() -%}
+    {%- if not execute or not is_incremental() -%}{{ return(none) }}{%- endif -%}
+    {%- set days = changed_days() -%}
+    {%- if days and model.config.meta.get('held_by') -%}
+        {%- set days = days | reject('in', held_days('is_day_held')) | list -%}
+    {%- endif -%}
     {%- if days and model.config.meta.get('with_next_session') -%}
         {%- do days.extend(neighbouring_sessions('next_session', days)) -%}
     {%- endif -%}
@@ -108,18 +133,24 @@
         {%- if is_incremental() -%}
             {%- set days = days_to_rebuild() if model.config.meta.get('datasets') else [] -%}
         {%- endif -%}
-        insert into ops.build_progress (model, ledger_id, invocation_id, completed_at, rebuilt_days)
+        {%- set held = held_days('is_held') if model.config.meta.get('datasets') else [] -%}
+        {%- if held and is_incremental() -%}{%- set held = held | select('in', changed_days()) | list -%}{%- endif -%}
+        insert into ops.build_progress (model, ledger_id, invocation_id, completed_at, rebuilt_days, held_days, exceptions)
         values (
             '{{ model.unique_id }}',
             {{ ledger_range().to }},
             '{{ invocation_id }}',
             clock_timestamp(),
-            {{ 'null' if days is none else "'{" ~ days | join(',') ~ "}'" }}::date[]
+            {{ 'null' if days is none else "'{" ~ days | join(',') ~ "}'" }}::date[],
+            '{{ '{' ~ held | join(',') ~ '}' }}'::date[],
+            array({{ reviewed_days() or 'select null::text where false' }})
         )
         on conflict (model) do update set
             ledger_id = excluded.ledger_id,
             invocation_id = excluded.invocation_id,
             completed_at = excluded.completed_at,
-            rebuilt_days = excluded.rebuilt_days
+            rebuilt_days = excluded.rebuilt_days,
+            held_days = excluded.held_days,
+            exceptions = excluded.exceptions
     {%- endif -%}
 {%- endmacro %}

@@ -64,7 +64,10 @@
         invocation_id text not null,
         completed_at timestamptz not null
     );
-    alter table ops.build_progress add column if not exists rebuilt_days date[];
+    alter table ops.build_progress
+        add column if not exists rebuilt_days date[],
+        add column if not exists held_days date[],
+        add column if not exists exceptions text[];
     create table if not exists ops.mart_changes (
         id bigint generated always as identity primary key,
         invocation_id text not null,

@@ -27,7 +27,7 @@ fetch_cells as not materialized (
         error
     from {{ ref('stg_ledger__fetch_cells') }}
     -- a single name may have no price on a session; a market always has
-    where dataset = 'ohlcv_daily' and scope !~ '^[0-9][0-9A-Z]{5}$'
+    where dataset = 'ohlcv_daily' and not is_retracted and scope !~ '^[0-9][0-9A-Z]{5}$'
 ),
 
 priced_days as (

@@ -6,7 +6,7 @@ with
 
 fetch_cells as (
     select * from {{ ref('stg_ledger__fetch_cells') }}
-    where status in ('SUCCESS', 'UNCHANGED')
+    where status in ('SUCCESS', 'UNCHANGED') and not is_retracted
 ),
 
 fetches as (

@@ -21,7 +21,7 @@ successful as (
                 fetch_cells.source, fetch_cells.dataset, fetch_cells.collection_date, fetch_cells.scope
         ) as newest_attempt_id
     from fetch_cells
-    where fetch_cells.status in ('SUCCESS', 'UNCHANGED')
+    where fetch_cells.status in ('SUCCESS', 'UNCHANGED') and not fetch_cells.is_retracted
 ),
 
 final as (

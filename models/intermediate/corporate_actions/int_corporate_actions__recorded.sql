@@ -274,31 +274,29 @@ dated as (
 checked as (
     select
         dated.*,
-        array_to_string(
-            array_remove(
-                array[
-                    case when dated.stock_code !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
-                    case when dated.unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
-                    case
-                        when dated.unreadable_fields = '' and not dated.has_entitlement then 'NO_ENTITLEMENT'
-                    end,
-                    case when dated.ex_date is null then 'EX_DATE_UNKNOWN' end,
-                    case when not coalesce(ex_days.is_session, true) then 'EX_DATE_NO_SESSION' end,
-                    case
-                        when
-                            dated.kind in ('BONUS', 'RIGHTS', 'DIVIDEND', 'STOCK_DIVIDEND')
-                            and dated.ex_date > dated.record_date
-                            then 'EX_DATE_AFTER_RECORD_DATE'
-                    end
-                ],
-                null
-            ),
-            ','
+        array_remove(
+            array[
+                case when dated.stock_code !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
+                case when dated.unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
+                case
+                    when dated.unreadable_fields = '' and not dated.has_entitlement then 'NO_ENTITLEMENT'
+                end,
+                case when dated.ex_date is null then 'EX_DATE_UNKNOWN' end,
+                case when not coalesce(ex_days.is_session, true) then 'EX_DATE_NO_SESSION' end,
+                case
+                    when
+                        dated.kind in ('BONUS', 'RIGHTS', 'DIVIDEND', 'STOCK_DIVIDEND')
+                        and dated.ex_date > dated.record_date
+                        then 'EX_DATE_AFTER_RECORD_DATE'
+                end
+            ],
+            null
         ) as broken_rules
     from dated
     left join calendar as ex_days on dated.ex_date = ex_days.date
 ),
 
+{% set reviewed = ['corporate_actions', 'broken_rules', 'coalesce(record_date, listing_date)', 'kind'] %}
 final as (
     select
         source,
@@ -313,7 +311,8 @@ final as (
         issue_price,
         new_shares,
         reason,
-        broken_rules,
+        array_to_string({{ unreviewed(*reviewed) }}, ',') as broken_rules,
+        {{ lifted_rules(*reviewed) }} as reviewed_rules,
         fetch_id,
         row_number,
         first_fetched_at,

@@ -5,6 +5,10 @@ daily_prices as (
     select * from {{ ref('int_daily_prices__unioned') }}
 ),
 
+held as (
+    {{ sources_held(ref('int_daily_prices__gated')) }}
+),
+
 source_priorities as (
     select
         source,
@@ -25,7 +29,8 @@ ranked as (
         ) as choice
     from daily_prices
     left join source_priorities on daily_prices.source = source_priorities.source
-    where daily_prices.broken_rules = ''
+    left join held on daily_prices.source = held.source and daily_prices.trade_date = held.trade_date
+    where daily_prices.broken_rules = '' and held.source is null
 ),
 
 final as (

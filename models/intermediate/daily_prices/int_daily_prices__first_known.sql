@@ -2,9 +2,16 @@
 -- after that is not in it, what it corrected in the same night is.
 with
 
+held as (
+    {{ sources_held(ref('int_daily_prices__gated')) }}
+),
+
+-- what a gate holds back is not published; an answer that it replaced is
 bars as (
-    select * from {{ ref('int_daily_prices__unioned') }}
-    where trade_date is not null
+    select daily_prices.*
+    from {{ ref('int_daily_prices__unioned') }} as daily_prices
+    left join held on daily_prices.source = held.source and daily_prices.trade_date = held.trade_date
+    where daily_prices.trade_date is not null and held.source is null
 ),
 
 superseded as (

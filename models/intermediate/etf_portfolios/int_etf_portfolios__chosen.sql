@@ -6,6 +6,10 @@ lines as (
     select * from {{ ref('int_etf_portfolios__unioned') }}
 ),
 
+held as (
+    {{ sources_held(ref('int_etf_portfolios__gated')) }}
+),
+
 source_priorities as (
     select
         source,
@@ -23,7 +27,8 @@ ranked as (
         ) as choice
     from lines
     left join source_priorities on lines.source = source_priorities.source
-    where not lines.is_held_back
+    left join held on lines.source = held.source and lines.trade_date = held.trade_date
+    where not lines.is_held_back and held.source is null
 ),
 
 final as (

@@ -6,6 +6,10 @@ floats as (
     where broken_rules = ''
 ),
 
+held as (
+    {{ sources_held(ref('int_floating_shares__gated')) }}
+),
+
 source_priorities as (
     select
         source,
@@ -26,6 +30,8 @@ ranked as (
         ) as choice
     from floats
     left join source_priorities on floats.source = source_priorities.source
+    left join held on floats.source = held.source and floats.collection_date = held.trade_date
+    where held.source is null
 ),
 
 final as (

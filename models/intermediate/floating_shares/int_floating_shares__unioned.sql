@@ -242,7 +242,8 @@ final as (
         vendor_ratio,
         listed_shares_date,
         -- names of the rules that the row breaks, separated by commas; empty for a good row
-        array_to_string(broken_rules, ',') as broken_rules,
+        array_to_string({{ unreviewed('floating_shares', 'broken_rules', 'trade_date', 'null') }}, ',') as broken_rules,
+        {{ lifted_rules('floating_shares', 'broken_rules', 'trade_date', 'null') }} as reviewed_rules,
         fetch_id,
         row_number,
         first_fetched_at,

@@ -5,6 +5,10 @@ ownership as (
     select * from {{ ref('int_foreign_ownership__unioned') }}
 ),
 
+held as (
+    {{ sources_held(ref('int_foreign_ownership__gated')) }}
+),
+
 source_priorities as (
     select
         source,
@@ -25,7 +29,8 @@ ranked as (
         ) as choice
     from ownership
     left join source_priorities on ownership.source = source_priorities.source
-    where ownership.broken_rules = ''
+    left join held on ownership.source = held.source and ownership.trade_date = held.trade_date
+    where ownership.broken_rules = '' and held.source is null
 ),
 
 final as (

@@ -73,7 +73,7 @@ compared as (
         answer_rows as (partition by source, stock_code, trade_date, fetch_id)
 ),
 
-final as (
+checked as (
     select
         source,
         stock_code,
@@ -83,7 +83,7 @@ final as (
         -- where a source tells the limit in shares, the ratio follows
         coalesce(limit_ratio, 100 * limit_shares / nullif(listed_shares, 0)) as limit_ratio,
         listed_shares,
-        array_to_string(
+        array_remove(
             array[
                 case when stock_code !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
@@ -109,7 +109,7 @@ final as (
                 case when owned_shares > listed_shares then 'OWNED_ABOVE_LISTED' end,
                 case when has_conflicting_duplicate then 'CONFLICTING_DUPLICATE' end
             ],
-            ','
+            null
         ) as broken_rules,
         -- two decimals of a percent, cut or rounded
         case
@@ -122,6 +122,26 @@ final as (
         fetched_at
     from compared
     where is_current and recency = 1
+),
+
+final as (
+    select
+        source,
+        stock_code,
+        trade_date,
+        owned_shares,
+        ownership_ratio,
+        limit_ratio,
+        listed_shares,
+        array_to_string({{ unreviewed('foreign_ownership_daily', 'broken_rules', 'trade_date', 'null') }}, ',')
+            as broken_rules,
+        {{ lifted_rules('foreign_ownership_daily', 'broken_rules', 'trade_date', 'null') }} as reviewed_rules,
+        warned_rules,
+        fetch_id,
+        row_number,
+        first_fetched_at,
+        fetched_at
+    from checked
 )
 
 select * from final

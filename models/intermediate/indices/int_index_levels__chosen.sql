@@ -5,6 +5,10 @@ levels as (
     select * from {{ ref('int_index_levels__unioned') }}
 ),
 
+held as (
+    {{ sources_held(ref('int_index_levels__gated')) }}
+),
+
 source_priorities as (
     select
         source,
@@ -25,7 +29,8 @@ ranked as (
         ) as choice
     from levels
     left join source_priorities on levels.source = source_priorities.source
-    where levels.broken_rules = ''
+    left join held on levels.source = held.source and levels.trade_date = held.trade_date
+    where levels.broken_rules = '' and held.source is null
 ),
 
 final as (

@@ -111,7 +111,7 @@ current_rows as (
     where is_current and recency = 1
 ),
 
-final as (
+checked as (
     select
         source,
         index_name,
@@ -125,7 +125,7 @@ final as (
         volume,
         trading_value,
         market_cap,
-        array_to_string(
+        array_remove(
             array[
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
                 case when close is null then 'VALUE_MISSING' end,
@@ -149,13 +149,35 @@ final as (
                 end,
                 case when has_conflicting_duplicate then 'CONFLICTING_DUPLICATE' end
             ],
-            ','
+            null
         ) as broken_rules,
         fetch_id,
         row_number,
         first_fetched_at,
         fetched_at
     from current_rows
+),
+
+final as (
+    select
+        source,
+        index_name,
+        stock_code,
+        trade_date,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        trading_value,
+        market_cap,
+        array_to_string({{ unreviewed('index_daily', 'broken_rules', 'trade_date', 'index_name') }}, ',') as broken_rules,
+        {{ lifted_rules('index_daily', 'broken_rules', 'trade_date', 'index_name') }} as reviewed_rules,
+        fetch_id,
+        row_number,
+        first_fetched_at,
+        fetched_at
+    from checked
 )
 
 select * from final

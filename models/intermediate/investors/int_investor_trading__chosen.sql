@@ -5,6 +5,10 @@ flows as (
     select * from {{ ref('int_investor_trading__unioned') }}
 ),
 
+held as (
+    {{ sources_held(ref('int_investor_trading__gated')) }}
+),
+
 source_priorities as (
     select
         source,
@@ -32,7 +36,8 @@ ranked as (
     from flows
     inner join investor_types on flows.investor_code = investor_types.investor_code
     left join source_priorities on flows.source = source_priorities.source
-    where not flows.is_held_back
+    left join held on flows.source = held.source and flows.trade_date = held.trade_date
+    where not flows.is_held_back and held.source is null
 ),
 
 final as (

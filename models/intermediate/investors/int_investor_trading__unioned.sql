@@ -341,14 +341,21 @@ checked as (
     from summed
 ),
 
+{% set reviewed = ['investor_trading', 'broken_row_rules || broken_group_rules', 'trade_date', 'vendor_investor'] %}
+reviewed as (
+    select
+        *,
+        {{ unreviewed(*reviewed) }} as own_broken_rules,
+        {{ lifted_rules(*reviewed) }} as reviewed_rules
+    from checked
+),
+
 -- flows of a stock and day are published whole or not at all: one bad leaf makes every sum wrong
 held as (
     select
         *,
-        array_to_string(broken_row_rules || broken_group_rules, ',') as own_broken_rules,
-        max(cardinality(broken_row_rules || broken_group_rules))
-            over (partition by source, stock_code, trade_date) > 0 as is_held_back
-    from checked
+        max(cardinality(own_broken_rules)) over (partition by source, stock_code, trade_date) > 0 as is_held_back
+    from reviewed
 ),
 
 final as (
@@ -363,9 +370,10 @@ final as (
         buy_value,
         sell_value,
         case
-            when own_broken_rules = '' and is_held_back then 'HELD_WITH_ITS_GROUP'
-            else own_broken_rules
+            when own_broken_rules = '{}' and is_held_back then 'HELD_WITH_ITS_GROUP'
+            else array_to_string(own_broken_rules, ',')
         end as broken_rules,
+        reviewed_rules,
         is_held_back,
         fetch_id,
         row_number,

@@ -10,6 +10,10 @@ bars as (
     where broken_rules = ''
 ),
 
+held as (
+    {{ sources_held(ref('int_minute_bars__gated')) }}
+),
+
 source_priorities as (
     select
         source,
@@ -20,13 +24,15 @@ source_priorities as (
 
 stock_days as (
     select
-        trade_date,
-        stock_code,
-        source,
-        venue,
-        bool_or(is_not_final) as is_provisional
+        bars.trade_date,
+        bars.stock_code,
+        bars.source,
+        bars.venue,
+        bool_or(bars.is_not_final) as is_provisional
     from bars
-    group by trade_date, stock_code, source, venue
+    left join held on bars.source = held.source and bars.trade_date = held.trade_date
+    where held.source is null
+    group by bars.trade_date, bars.stock_code, bars.source, bars.venue
 ),
 
 chosen as (

@@ -265,23 +265,33 @@ checked as (
                 end
             ],
             null
-        ) as broken_row_rules,
+        ) as broken_rules,
         -- a bar without a trade is none: some vendors repeat the one before
         volume = 0 as has_no_trades
     from explained
+),
+
+{% set reviewed = ['minute_bars', 'broken_rules', 'trade_date', 'minute_label'] %}
+reviewed as (
+    select
+        *,
+        {{ unreviewed(*reviewed) }} as broken_row_rules,
+        {{ lifted_rules(*reviewed) }} as reviewed_rules
+    from checked
 ),
 
 -- what makes the bars of a whole stock and day doubtful, and rows that share a minute
 judged as (
     select
         *,
-        bool_or(is_conflicting or is_falling) over stock_days as has_doubtful_total,
+        bool_or('CONFLICTING_DUPLICATE' = any(broken_row_rules) or 'RUNNING_TOTAL_FALLS' = any(broken_row_rules))
+            over stock_days as has_doubtful_total,
         -- the first bar of a session takes what was traded before it, which says nothing of bars that are missing
         sum(unexplained_value) filter (where not is_after_a_break) over stock_days
         > {{ unexplained_part }} * max(cumulative_value) over stock_days as has_gap,
         count(*) filter (where not has_no_trades) over minutes as rows_in_minute,
         bool_or(cardinality(broken_row_rules) > 0 and not has_no_trades) over minutes as has_broken_row_in_minute
-    from checked
+    from reviewed
     window
         stock_days as (partition by source, stock_code, trade_date, is_of_the_day),
         minutes as (partition by source, stock_code, trade_date, is_of_the_day, started_at)
@@ -310,7 +320,7 @@ named as (
                 null
             ),
             ','
-        ) as broken_rules,
+        ) as held_rules,
         -- where off-hours trades lie between two totals the value of the bar cannot be told; it is never guessed
         case when unexplained_value = 0 then own_value end as known_value,
         -- published without its value: the running total holds trades of no bar, or bars before it are missing
@@ -337,7 +347,8 @@ single_rows as (
         close_price,
         volume,
         known_value as trading_value,
-        broken_rules,
+        held_rules as broken_rules,
+        reviewed_rules,
         warned_rules,
         fetch_id,
         row_number,
@@ -345,7 +356,7 @@ single_rows as (
         fetched_at,
         is_provisional
     from named
-    where rows_in_minute <= 1 or broken_rules <> ''
+    where rows_in_minute <= 1 or held_rules <> ''
 ),
 
 -- two rows that share a minute are one bar
@@ -365,6 +376,7 @@ merged_rows as (
         sum(volume) as volume,
         case when count(*) = count(known_value) then sum(known_value) end as trading_value,
         '' as broken_rules,
+        max(reviewed_rules) as reviewed_rules,
         max(warned_rules) as warned_rules,
         (array_agg(fetch_id order by minute_label))[1] as fetch_id,
         (array_agg(row_number order by minute_label))[1] as row_number,
@@ -372,7 +384,7 @@ merged_rows as (
         max(fetched_at) as fetched_at,
         bool_or(is_provisional) as is_provisional
     from named
-    where rows_in_minute > 1 and broken_rules = ''
+    where rows_in_minute > 1 and held_rules = ''
     group by source, stock_code, trade_date, started_at
 ),
 

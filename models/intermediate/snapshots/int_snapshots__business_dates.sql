@@ -38,6 +38,7 @@ cells as (
             at time zone 'Asia/Seoul'
         )::date as known_date
     from {{ ref('stg_ledger__fetch_cells') }}
+    where not is_retracted
 ),
 
 sessions as (

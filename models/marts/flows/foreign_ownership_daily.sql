@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'time', 'datasets': ['foreign_ownership_daily']},
+    meta={'day_column': 'time', 'datasets': ['foreign_ownership_daily'], 'held_by': 'foreign_ownership_daily'},
     indexes=[{'columns': ['time']}],
 ) }}
 

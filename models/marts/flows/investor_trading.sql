@@ -4,6 +4,7 @@
     meta={
         'day_column': 'time',
         'datasets': ['investor_trading'],
+        'held_by': 'investor_trading',
         'timeseries': {
             'native_partitions': none,
             'chunk_interval': 'timeseries_daily_chunk_interval',

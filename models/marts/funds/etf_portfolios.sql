@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'base_date', 'datasets': ['etf_portfolios']},
+    meta={'day_column': 'base_date', 'datasets': ['etf_portfolios'], 'held_by': 'etf_portfolios'},
     indexes=[{'columns': ['base_date']}, {'columns': ['component_code', 'base_date']}],
 ) }}
 

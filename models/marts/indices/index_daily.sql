@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'time', 'datasets': ['index_daily']},
+    meta={'day_column': 'time', 'datasets': ['index_daily'], 'held_by': 'index_daily'},
     indexes=[{'columns': ['time']}],
 ) }}
 

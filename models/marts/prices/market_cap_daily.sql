@@ -4,6 +4,7 @@
     meta={
         'day_column': 'time',
         'datasets': ['ohlcv_daily'],
+        'held_by': 'ohlcv_daily',
         'timeseries': {'native_partitions': none, 'chunk_interval': 'timeseries_daily_chunk_interval'},
     },
     indexes=[{'columns': ['time']}],

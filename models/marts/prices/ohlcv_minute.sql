@@ -5,6 +5,7 @@
         'day_column': 'time',
         'day_is_moment': true,
         'datasets': ['ohlcv_minute'],
+        'held_by': 'ohlcv_minute',
         'timeseries': {'native_partitions': 'month', 'chunk_interval': 'timeseries_chunk_interval'},
     },
     indexes=[{'columns': ['time']}],
