@@ -19,7 +19,7 @@ import pytest
 from sandbox.simulator.server import Simulator
 from tests.conftest import ROOT, Database
 from tests.fuzz.plants import DISAGREEMENT, GATE, KEY, PLANTS, Plant
-from tests.fuzz.traces import failed_tests, traces
+from tests.fuzz.traces import failed_tests, has, traces
 
 DAYS = ("--from", "2026-04-27", "--to", "2026-05-15")
 LAST_DAY = ("--from", "2026-05-15", "--to", "2026-05-15")
@@ -106,6 +106,7 @@ CHECKED = (
 PLANT_DAYS = ("--from", "2026-04-28", "--to", "2026-05-15")
 FLOW_DAYS = ("--from", "2026-05-06", "--to", "2026-05-11")
 """Of feeds with a request for every type and day: the days of their plants."""
+WEEKS = ("--from", "2026-05-04", "--to", "2026-05-15")
 DELISTED_DAY = ("--from", "2026-07-20", "--to", "2026-07-20")
 PLANT_LOADS = (
     ("--source", "infomax", *PLANT_DAYS),
@@ -115,7 +116,7 @@ PLANT_LOADS = (
             ("krx", "stocks", PLANT_DAYS), ("krx", "ohlcv_daily", PLANT_DAYS), ("krx", "index_daily", PLANT_DAYS),
             ("krx", "index_components", PLANT_DAYS), ("krx", "etf_portfolios", PLANT_DAYS),
             ("krx", "delisted_stocks", PLANT_DAYS), ("krx", "investor_trading", FLOW_DAYS),
-            ("krx", "foreign_ownership_daily", FLOW_DAYS), ("wics", "floating_shares", LAST_DAY),
+            ("krx", "foreign_ownership_daily", FLOW_DAYS), ("wics", "floating_shares", WEEKS),
             ("kis", "ohlcv_daily", PLANT_DAYS), ("kis", "investor_trading", FLOW_DAYS),
             ("kis", "corporate_actions", PLANT_DAYS), ("kis", "ohlcv_minute", LAST_DAY),
             ("infomax", "ohlcv_daily", DELISTED_DAY), ("krx", "ohlcv_daily", DELISTED_DAY),
@@ -328,7 +329,7 @@ def test_sound_answers_raise_nothing(sound: Database) -> None:
 def test_a_planted_error_is_caught_where_the_table_says(
     sound: Database, planted: Planted, plant: Plant
 ) -> None:
-    if plant.layer in (GATE, DISAGREEMENT) and not _has(planted.database, RELATIONS[plant.layer]):
+    if plant.layer in (GATE, DISAGREEMENT) and not has(planted.database, RELATIONS[plant.layer]):
         pytest.skip(f"{RELATIONS[plant.layer]} is not there")
     if plant.layer == KEY:
         mart, code, day = plant.trace.split()
@@ -341,11 +342,7 @@ def test_a_planted_error_is_caught_where_the_table_says(
         assert plant.expected in planted.traces
 
 
-RELATIONS = {GATE: "quality.gate_verdicts", DISAGREEMENT: "marts.vendor_disagreements"}
-
-
-def _has(database: Database, relation: str) -> bool:
-    return database.rows(f"select to_regclass('{relation}') is not null") == [(True,)]
+RELATIONS = {GATE: "quality.gates", DISAGREEMENT: "marts.vendor_disagreements"}
 
 
 def _rows(database: Database, query: str, but: set[str]) -> list[dict[str, Any]]:

@@ -38,10 +38,24 @@ QUERIES = (
     " where gives_all and abs(weight_sum - 100) > 0.1",
 )
 
+OPTIONAL = {
+    # layers that a warehouse need not have
+    "quality.gates": "select concat_ws(' ', 'gate', dataset, source, trade_date, gate)"
+    " from quality.gates where verdict = 'HELD'",
+    "marts.vendor_disagreements": "select distinct concat_ws(' ', 'disagreement', dataset, stock_code, time)"
+    " from marts.vendor_disagreements",
+}
+
+
+def has(database: Database, relation: str) -> bool:
+    """Whether a warehouse has a relation."""
+    return database.rows(f"select to_regclass('{relation}') is not null") == [(True,)]
+
 
 def traces(database: Database) -> set[str]:
     """All that a warehouse has to say against its data."""
-    return {str(line) for query in QUERIES for (line,) in database.rows(query)}
+    optional = [query for relation, query in OPTIONAL.items() if has(database, relation)]
+    return {str(line) for query in (*QUERIES, *optional) for (line,) in database.rows(query)}
 
 
 def failed_tests(database: Database) -> set[str]:
