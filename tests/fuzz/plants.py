@@ -289,6 +289,11 @@ def of_code(feed: Feed, code: str, day: str = "") -> Change:
     return change
 
 
+def middle(change: Change) -> Change:
+    """Only the one in the middle of the records that fit."""
+    return lambda rows, hits, memory: change(rows, [hits[len(hits) // 2]], memory)
+
+
 def in_per_mille(_rows: list[Record], hits: list[Record], _memory: Memory) -> None:
     """Weights ten times as large, where there are any."""
     for row in hits:
@@ -359,7 +364,7 @@ PLANTS = (
     Plant("date shifted", "of holdings, into a day that has its own", FOREIGN, WED, "990170", put(date=20260507), REJECT, "rejected foreign_ownership_daily infomax 990170 2026-05-07 CONFLICTING_DUPLICATE"),
     Plant("date shifted", "of a whole portfolio", FUNDS, FUND_DAYS[1], "993020", put(date=20260507), LOADER, "cell etf_portfolios infomax 993020 2026-05-08"),
     Plant("date shifted", "of all bars of a stock", KIS_BARS, LAST_DAY, "990170", put(stck_bsop_date="20260518"), REJECT, "rejected daily_prices kis 990170 2026-04-28 DATE_NOT_ASKED"),
-    Plant("date shifted", "of a minute", MINUTES, MINUTE_DAY, "990120", first(put(stck_bsop_date="20260507")), REJECT, "rejected minute_bars kis 990120 2026-05-15 OTHER_DAY"),
+    Plant("date shifted", "of a minute", MINUTES, MINUTE_DAY, "990120", middle(put(stck_bsop_date="20260514")), REJECT, "rejected minute_bars kis 990120 2026-05-15 OTHER_DAY"),
     # --- two codes swapped
     Plant("codes swapped", "of two bars, beside their ISINs", BARS, WED, "990170", exchanged_codes("code", "990180"), REJECT, "CODE_NOT_OF_ISIN"),
     Plant("codes swapped", "of two bars, without ISIN", KRX_BARS, WED, "990170", exchanged_codes("ISU_CD", "990180"), TEST, "base price krx 990170 2026-05-06"),
@@ -371,7 +376,7 @@ PLANTS = (
     Plant("9000 and 9001 swapped", "on a whole day", FLOWS, THU, "*", exchanged("investor", "외국인", "기타외국인"), TEST, "foreign leaves infomax 2026-05-07"),
     Plant("9000 and 9001 swapped", "on another day", FLOWS, "2026-05-11", "*", exchanged("investor", "외국인", "기타외국인"), TEST, "foreign leaves infomax 2026-05-11"),
     Plant("9000 and 9001 swapped", "by a broker, on a whole day", KIS_FLOWS, THU, "*", swapped(*BROKERS_FOREIGNERS), TEST, "foreign leaves kis 2026-05-07"),
-    Plant("9000 and 9001 swapped", "by a broker, of one stock", KIS_FLOWS, WED, "990200", swapped(*BROKERS_FOREIGNERS), DISAGREEMENT, "disagreement investor_trading 990200 2026-05-06"),
+    Plant("9000 and 9001 swapped", "by a broker, of one stock", KIS_FLOWS, WED, "991370", swapped(*BROKERS_FOREIGNERS), DISAGREEMENT, "disagreement investor_trading 991370 2026-05-06"),
     Plant("9000 and 9001 swapped", "of one stock", FLOWS, WED, "990200", exchanged("investor", "외국인", "기타외국인"), DISAGREEMENT, "disagreement investor_trading 990200 2026-05-06"),
     # --- pension counted twice
     Plant("pension twice", "in the total of institutions", FLOWS, WED, "990210", added_to({"investor": "기관계"}, {"investor": "기금공제"}, *AMOUNTS), REJECT, "TOTAL_NOT_SUM"),

@@ -10,9 +10,9 @@ QUERIES = (
     " where status in ('FAILED', 'PARTIAL')",
     "select distinct concat_ws(' ', 'rejected', dataset, source, stock_code, trade_date, rule_id) from quality.rejected_rows"
     " where rule_id !~ '^HELD_|NO_TRADES|OTHER_DAY'",
-    # minutes of the day before are the vendor's habit: of a day in whose middle one lies, they are not
+    # the last minutes of the day before follow the first of a day, by the vendor's habit; others of it do not
     "select distinct concat_ws(' ', 'rejected', dataset, source, stock_code, trade_date, rule_id) from quality.rejected_rows"
-    " where rule_id = 'OTHER_DAY' and item > '1400'",
+    " where rule_id = 'OTHER_DAY' and item < '1500'",
     "select distinct concat_ws(' ', 'rejected', dataset, source, item, trade_date, rule_id) from quality.rejected_rows"
     " where dataset in ('index_daily', 'index_members')",
     "select distinct concat_ws(' ', 'rejected', dataset, source, coalesce(stock_code, item), rule_id) from quality.rejected_rows"
