@@ -77,7 +77,7 @@ def _write(
             order by collection_date, dataset, scope
             """,
             {
-                "attempt_id": ledger.next_fetch_id(connection),
+                "attempt_id": ledger.next_fetch_ids(connection, 1)[0],
                 "status": str(status),
                 "fetch_id": fetch_id,
                 "now": now,

@@ -53,10 +53,15 @@ def next_morning(day: date) -> datetime:
     return datetime.combine(calendar.next_session(day), FOREIGN_AT, calendar.KST)
 
 
-def _fail_if_outside(answer: Answer) -> None:
-    """Make an answer an error that holds days which were not asked for, or no days: its rows would find no cell."""
+def _fail_if_outside(answer: Answer, asked: Sequence[Cell]) -> None:
+    """Make an answer an error that holds days which were not asked for, or no days: its rows would find no cell.
+
+    A holiday within the range is such a day too, unless it was asked for before its closure was known.
+    """
     first, last = answer.request["startDate"], answer.request["endDate"]
-    strangers = [day for day in answer.days("date") if not first <= day <= last]
+    sessions = calendar.sessions(asked[0].day, asked[-1].day)
+    known = {api.yyyymmdd(day) for day in (*sessions, *(cell.day for cell in asked))}
+    strangers = [day for day in answer.days("date") if day not in known]
     if strangers and not answer.error:
         answer.error = (
             f"{answer.endpoint} {answer.request['code']}: asked for {first} to {last}, the answer holds {strangers[0]!r};"
@@ -91,7 +96,7 @@ def _collect(
         )
         api.fail_if_cut(collection, answer)
         api.fail_if_lacking(answer, "code", code)
-        _fail_if_outside(answer)
+        _fail_if_outside(answer, group)
         came = set(answer.days("date"))
         statuses = {
             cell: Status.NOT_PUBLISHED

@@ -24,6 +24,7 @@
     'stg_kis__daily_itemchartprice': 'kis',
     'stg_kiwoom__daily_chart': 'kiwoom',
 } -%}
+{% set with_isin = ['stg_infomax__stock_info', 'stg_krx__portal_daily_prices'] -%}
 fetch_cells as (
     select
         fetch_id,
@@ -43,11 +44,18 @@ fetch_spans as (
     group by fetch_cells.fetch_id
 ),
 
+closed_days as (
+    select date
+    from {{ ref('trading_calendar') }}
+    where not is_session
+),
+
 vendor_rows as (
     {% for relation, source_name in relations.items() %}
     select
         '{{ source_name }}' as source,
         rows_of_source.stock_code,
+        {{ 'rows_of_source.isin' if relation in with_isin else 'null::text' }} as isin,
         rows_of_source.trade_date,
         rows_of_source.stock_name,
         rows_of_source.vendor_market,
@@ -67,10 +75,16 @@ vendor_rows as (
         rows_of_source.row_number,
         fetch_spans.first_date,
         coalesce(
-            rows_of_source.trade_date between fetch_spans.first_date and fetch_spans.last_date, false
+            rows_of_source.trade_date between fetch_spans.first_date and fetch_spans.last_date
+            -- a holiday within the range was not asked for, unless its closure was unknown by then
+            and (closed_days.date is null or asked_cells.fetch_id is not null),
+            false
         ) as has_its_day
     from fetch_spans
     inner join {{ ref(relation) }} as rows_of_source on fetch_spans.fetch_id = rows_of_source.fetch_id
+    left join closed_days on rows_of_source.trade_date = closed_days.date
+    left join fetch_cells as asked_cells
+        on closed_days.date = asked_cells.collection_date and fetch_spans.fetch_id = asked_cells.fetch_id
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -80,6 +94,7 @@ unioned as (
     select
         vendor_rows.source,
         vendor_rows.stock_code,
+        vendor_rows.isin,
         case when vendor_rows.has_its_day then vendor_rows.trade_date end as trade_date,
         cells.collection_date,
         {% for column in [
@@ -120,13 +135,56 @@ hashed as (
 {% macro daily_price_rules(rows, more_columns=[]) -%}
 {#- brokers tell the shares of now only: their bars are published without a market cap -#}
 {% set without_shares = "'kis', 'kiwoom'" -%}
+-- ticks of a market and time as two arrays, so that the tick of a price is a look into them and no join
+ticks as (
+    select
+        markets.vendor_market,
+        tick_sizes.valid_from,
+        tick_sizes.valid_to,
+        array_agg(tick_sizes.price_from::numeric order by tick_sizes.price_from) as price_froms,
+        array_agg(tick_sizes.tick::numeric order by tick_sizes.price_from) as tick_sizes
+    from {{ ref('tick_sizes') }} as tick_sizes
+    inner join {{ ref('markets') }} as markets on tick_sizes.market = markets.market
+    group by markets.vendor_market, tick_sizes.valid_from, tick_sizes.valid_to
+),
+
+limits as (
+    select
+        markets.vendor_market,
+        price_limits.valid_from,
+        price_limits.valid_to,
+        price_limits.limit_rate::numeric as limit_rate
+    from {{ ref('price_limits') }} as price_limits
+    inner join {{ ref('markets') }} as markets on price_limits.market = markets.market
+),
+
 flagged as (
     select
-        *,
-        volume = 0 as has_no_trades,
+        priced.*,
+        priced.volume = 0 as has_no_trades,
         -- O, H and L are all zero although shares changed hands: only off-hours trading took place
-        volume > 0 and open_price = 0 and high_price = 0 and low_price = 0 as has_no_regular_trades
-    from {{ rows }}
+        priced.volume > 0 and priced.open_price = 0 and priced.high_price = 0 and priced.low_price = 0
+            as has_no_regular_trades,
+        num_nonnulls(
+            {% for price in ['open_price', 'high_price', 'low_price', 'close_price'] %}
+            nullif(priced.{{ price }} % ticks.tick_sizes[width_bucket(priced.{{ price }}, ticks.price_froms)], 0)
+            {{- ',' if not loop.last }}
+            {% endfor %}
+        ) > 0 as is_off_tick,
+        greatest(priced.high_price, priced.close_price) > priced.base_price * (1 + limits.limit_rate)
+        or least(nullif(priced.low_price, 0), priced.close_price) < priced.base_price * (1 - limits.limit_rate)
+            as is_beyond_limit
+    from {{ rows }} as priced
+    left join ticks
+        on
+            priced.vendor_market = ticks.vendor_market
+            and priced.collection_date >= ticks.valid_from
+            and (priced.collection_date < ticks.valid_to or ticks.valid_to is null)
+    left join limits
+        on
+            priced.vendor_market = limits.vendor_market
+            and priced.collection_date >= limits.valid_from
+            and (priced.collection_date < limits.valid_to or limits.valid_to is null)
 ),
 
 checked as (
@@ -136,6 +194,10 @@ checked as (
             array[
                 case when has_no_date then 'DATE_UNREADABLE' when not has_its_day then 'DATE_NOT_ASKED' end,
                 case when coalesce(stock_code, '') !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
+                -- a preferred share's ISIN does not end like its code; the first five characters are its issuer's
+                case
+                    when isin like 'KR7%' and substr(isin, 4, 5) <> left(stock_code, 5) then 'CODE_NOT_OF_ISIN'
+                end,
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
                 case
                     when
@@ -214,6 +276,11 @@ checked as (
                         then 'CHANGE_RATE_DISAGREES'
                 end,
                 case when base_price is null and source <> 'kiwoom' then 'BASE_PRICE_MISSING' end,
+                -- first sessions and liquidation trading move further: quality.price_limit_breaks tells them apart
+                case when is_beyond_limit then 'PRICE_BEYOND_LIMIT' end,
+                -- a stock that nobody traded keeps a price of an older table
+                case when volume > 0 and not has_no_regular_trades and is_off_tick then 'PRICE_OFF_TICK' end,
+                case when has_no_regular_trades then 'NO_REGULAR_TRADES' end,
                 case when vendor_market_cap <> close_price * listed_shares then 'MARKET_CAP_DISAGREES' end,
                 case when listed_shares > 1e11 or listed_shares = 0 then 'SHARES_IMPLAUSIBLE' end,
                 case when volume > 10 * listed_shares then 'VOLUME_IMPLAUSIBLE' end

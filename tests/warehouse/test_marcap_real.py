@@ -46,6 +46,18 @@ def test_no_price_is_ever_zero(warehouse: Database) -> None:
     ) == [(0,)]
 
 
+def test_rules_reject_nothing_true_and_warn_of_what_is_odd(warehouse: Database) -> None:
+    assert warehouse.rows("select count(*) from quality.rejected_rows") == [(0,)]
+    # no price of 161,627 rows is off its tick; beyond the limit are first sessions and liquidation trading alone
+    assert warehouse.rows(
+        "select rule_id, count(*) from quality.warned_rows group by 1 order by 1"
+    ) == [("PRICE_BEYOND_LIMIT", 16), ("VOLUME_IMPLAUSIBLE", 1)]
+    assert warehouse.rows(
+        "select exemption, is_published, array_agg(distinct stock_code order by stock_code), count(*)"
+        " from quality.price_limit_breaks where exemption is null group by 1, 2"
+    ) == [(None, True, ["064510", "114120", "141020"], 7)]  # no list of the delisted was collected
+
+
 def test_market_cap_is_close_times_shares_on_every_row(warehouse: Database) -> None:
     assert warehouse.rows(
         "select count(*) from marts.market_cap_daily as caps"

@@ -103,6 +103,26 @@ typed as (
     where compared.is_current and compared.recency = 1
 ),
 
+summed as (
+    select
+        *,
+        sum(weight) over portfolios as vendor_weight_sum,
+        -- weights of the lines that have an amount, against the percentage that their amounts make
+        sum(weight) filter (where valuation_krw > 0) over portfolios
+        / nullif(
+            100 * sum(valuation_krw) filter (where valuation_krw > 0 and weight is not null) over portfolios
+            / nullif(
+                coalesce(
+                    total_valuation_krw, sum(valuation_krw) filter (where valuation_krw > 0) over portfolios
+                ),
+                0
+            ),
+            0
+        ) as weight_over_amount
+    from typed
+    window portfolios as (partition by source, etf_code, base_date)
+),
+
 checked as (
     select
         *,
@@ -116,6 +136,13 @@ checked as (
                         or component_code ~ '^[-+]'
                         then 'CODE_MALFORMED'
                 end,
+                case
+                    when
+                        component_code ~ '^[0-9][0-9A-Z]{5}$'
+                        and component_isin like 'KR7%'
+                        and substr(component_isin, 4, 5) <> left(component_code, 5)
+                        then 'CODE_NOT_OF_ISIN'
+                end,
                 case when component_key is null then 'COMPONENT_UNNAMED' end,
                 case when length(component_key) > 40 then 'COMPONENT_CODE_TOO_LONG' end,
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
@@ -125,11 +152,16 @@ checked as (
                         greatest(abs(shares), abs(valuation_krw), abs(total_valuation_krw)) > 1e17
                         or abs(coalesce(weight, 100 * valuation_krw / nullif(total_valuation_krw, 0))) >= 500
                         then 'VALUE_OUT_OF_RANGE'
+                end,
+                -- no fund holds five times what it is worth: per mille, or parts of one beside their amounts
+                case
+                    when vendor_weight_sum > 500 or weight_over_amount > 5 or weight_over_amount < 0.2
+                        then 'WEIGHTS_WRONG_UNIT'
                 end
             ],
             ','
         ) as own_broken_rules
-    from typed
+    from summed
 ),
 
 -- a portfolio is published whole or not at all: with a line missing, every conclusion from it is wrong

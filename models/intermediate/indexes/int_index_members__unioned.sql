@@ -37,6 +37,22 @@ identified as (
     from {{ ref('int_stocks__identified') }}
 ),
 
+stock_versions as (
+    select
+        stock_code,
+        vendor_market,
+        list_date
+    from {{ ref('int_stocks__versioned') }}
+    where vendor_market is not null
+),
+
+markets as (
+    select
+        vendor_market,
+        market
+    from {{ ref('markets') }}
+),
+
 unioned as (
     {% for relation, source_name in relations.items() %}
     select
@@ -84,16 +100,58 @@ compared as (
     from coded
 ),
 
+current_rows as (
+    select * from compared
+    where is_current and recency = 1
+),
+
+-- where a stock was listed by the list next to the day, an older one first
+listed_markets as (
+    select distinct on (members.stock_code, members.trade_date)
+        members.stock_code,
+        members.trade_date,
+        markets.market
+    from (
+        select distinct
+            stock_code,
+            trade_date
+        from current_rows
+    ) as members
+    inner join stock_versions on members.stock_code = stock_versions.stock_code
+    inner join markets on stock_versions.vendor_market = markets.vendor_market
+    order by
+        members.stock_code asc,
+        members.trade_date asc,
+        stock_versions.list_date > members.trade_date asc,
+        abs(stock_versions.list_date - members.trade_date) asc
+),
+
+-- one stock may have moved since; a list of which a quarter lies on the other market is another index's
+placed as (
+    select
+        current_rows.*,
+        left(current_rows.index_name, 5) in ('KOSPI', 'KOSDA')
+        and left(current_rows.index_name, 5) <> left(listed_markets.market, 5) as is_of_other_market,
+        avg((left(current_rows.index_name, 5) <> left(listed_markets.market, 5))::integer) over (
+            partition by current_rows.source, current_rows.index_name, current_rows.trade_date
+        ) as part_of_other_market
+    from current_rows
+    left join listed_markets
+        on
+            current_rows.stock_code = listed_markets.stock_code
+            and current_rows.trade_date = listed_markets.trade_date
+),
+
 checked as (
     select
         *,
         case
             when stock_code is null and isin is not null then 'ISIN_UNKNOWN'
             when stock_code is null or stock_code !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED'
+            when is_of_other_market and part_of_other_market > 0.25 then 'MEMBER_OF_OTHER_MARKET'
             else ''
         end as own_broken_rules
-    from compared
-    where is_current and recency = 1
+    from placed
 ),
 
 held as (

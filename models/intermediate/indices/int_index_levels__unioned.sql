@@ -147,6 +147,18 @@ checked as (
                 case
                     when not (low <= least(open, close) and greatest(open, close) <= high) then 'PRICE_ORDER'
                 end,
+                -- what a share of the whole market costs lies between some thousand and some hundred thousand won
+                case
+                    when
+                        volume > 0 and (trading_value > 1e6 * volume or trading_value < 1e2 * volume)
+                        then 'VALUE_WRONG_UNIT'
+                end,
+                -- a day's trading is between a hundredth of a percent and a third of what a market is worth
+                case
+                    when
+                        trading_value > 0 and (market_cap > 2e4 * trading_value or market_cap < 3 * trading_value)
+                        then 'MARKET_CAP_WRONG_UNIT'
+                end,
                 case when has_conflicting_duplicate then 'CONFLICTING_DUPLICATE' end
             ],
             null

@@ -11,6 +11,7 @@ fetches as (
 final as (
     select
         source_rows.code as stock_code,
+        source_rows.isin,
         {{ to_date8('source_rows.date') }} as trade_date,
         source_rows.kr_name as stock_name,
         source_rows.market as vendor_market,

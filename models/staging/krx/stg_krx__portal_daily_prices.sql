@@ -20,6 +20,7 @@ fetches as (
 final as (
     select
         source_rows.isu_srt_cd as stock_code,
+        source_rows.isu_cd as isin,
         {{ to_date8("fetches.request ->> 'trdDd'") }} as trade_date,
         source_rows.isu_abbrv as stock_name,
         source_rows.mkt_nm as vendor_market,
