@@ -117,6 +117,14 @@ def lateness(rows: Sequence[Row]) -> str:
     frame = _frame(rows)
     frame["label"] = frame["dataset"] + " · " + frame["source"]
     frame["state"] = frame["is_late"].map({True: "지연 late", False: "제때 in time"})
+    frame["end"] = (
+        frame[["median_delay_hours", "longest_delay_hours"]].astype(float).max(axis=1).fillna(0)
+    )
+    frame["lag"] = frame["lag_sessions"].map(
+        lambda lag: (
+            "한 번도 없음 (never)" if pd.isna(lag) else f"{int(lag)} 거래일 밀림 (sessions behind)"
+        )
+    )
     lines = alt.Chart(frame, width=WIDTH, height=alt.Step(ROW_STEP)).encode(
         y=alt.Y("label:N", title=None)
     )
@@ -130,16 +138,8 @@ def lateness(rows: Sequence[Row]) -> str:
     # a late source of which nothing came has no bar: it is named all the same
     late = (
         lines.transform_filter("datum.is_late")
-        .mark_text(align="left", dx=4, color=BAD, fontWeight="bold")
-        .encode(
-            x=alt.datum(0),
-            text=alt.Text("lag:N"),
-        )
-    )
-    frame["lag"] = frame["lag_sessions"].map(
-        lambda lag: (
-            "한 번도 없음 (never)" if pd.isna(lag) else f"{int(lag)} 거래일 밀림 (sessions behind)"
-        )
+        .mark_text(align="left", dx=6, color=BAD, fontWeight="bold")
+        .encode(x="end:Q", text="lag:N")
     )
     return _svg(alt.layer(bars, ticks, late))
 
@@ -164,7 +164,10 @@ def completeness(rows: Sequence[Row]) -> str:
         y=alt.Y("dataset:N", title=None),
     )
     cells = base.mark_rect(stroke="white", strokeWidth=2).encode(color=color)
-    numbers = base.mark_text(fontSize=11, color="#222").encode(text="text:N")
+    is_dark = f"datum.bucket === '{BUCKETS[4][0]}'"
+    numbers = base.mark_text(fontSize=11).encode(
+        text="text:N", color=alt.condition(is_dark, alt.value("white"), alt.value("#222"))
+    )
     return _svg(alt.layer(cells, numbers))
 
 

@@ -89,8 +89,10 @@ SECTIONS = (
         "report_values",
         "결측값과 이상값",
         "NULLs and outliers",
-        "이상값은 같은 종목의 직전 거래일 값의 한계 배수를 넘게 뛰거나 준 값입니다. 틀린 값이라는 뜻은 아닙니다. 거래가 없는 날의 시가·고가·저가는 NULL이 맞습니다.",
-        "An outlier leaps beyond a multiple of the name's session before: odd, not wrong. Without trades a day has no open, high and low.",
+        "이상값은 같은 종목의 직전 거래일 값의 한계 배수를 넘게 뛰거나 준 값으로, 틀린 값이라는 뜻은 아닙니다."
+        " 거래가 없는 날의 시가·고가·저가는 NULL이 맞습니다.",
+        "An outlier leaps beyond a multiple of the name's session before: odd, not wrong."
+        " Without trades a day has no open, high and low.",
         ("dataset", "field"),
         charts.values,
     ),

@@ -1,5 +1,5 @@
--- The newest result of every check that ran within the report's days, by table and kind, and the names of those that found
--- something.
+-- The newest result of every check that ran within the report's days, by table and kind, and the names of those that
+-- found something.
 with
 
 clock as (

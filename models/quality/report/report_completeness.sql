@@ -1,5 +1,5 @@
--- Sessions by datasets: names that a mart holds of those that it has held within the report's sessions and that were listed
--- on the day. What it never held stands in missing_cells. By the marts' keys: the cost follows the window.
+-- Sessions by datasets: names that a mart holds of those that it has held within the report's sessions and that were
+-- listed on the day. What it never held stands in missing_cells. By the marts' keys: the cost follows the window.
 {% set marts = {
     'ohlcv_daily': 'stock_code',
     'market_cap_daily': 'stock_code',
@@ -129,7 +129,9 @@ datasets as (
     {% for mart in marts %}
     select
         '{{ mart }}' as dataset,
-        (select min(collection_date) from fetch_cells where dataset = '{{ mart }}') as first_asked_date
+        min(collection_date) as first_asked_date
+    from fetch_cells
+    where dataset = '{{ mart }}'
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

@@ -36,7 +36,9 @@ arrivals as (
         min(least(fetch_cells.completed_at, clock.checked_at)) as completed_at
     from fetch_cells
     inner join clock
-        on fetch_cells.collection_date > clock.today - {{ var('report_days') }} and fetch_cells.collection_date <= clock.today
+        on
+            fetch_cells.collection_date > clock.today - {{ var('report_days') }}
+            and fetch_cells.collection_date <= clock.today
     where fetch_cells.status in ('SUCCESS', 'UNCHANGED') and fetch_cells.published_at is not null
     group by fetch_cells.dataset, fetch_cells.source, fetch_cells.collection_date, fetch_cells.scope
 ),

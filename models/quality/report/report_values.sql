@@ -1,5 +1,5 @@
--- NULLs and leaps in the published values of the report's days: a leap is a value so many times the one that the same name
--- had on its session before, or the reverse. Odd and not wrong: a split leaps, a take-over multiplies the volume.
+-- NULLs and leaps in the published values of the report's days: a leap is a value so many times the one that the same
+-- name had on its session before, or the reverse. Odd and not wrong: a split leaps, a take-over multiplies the volume.
 {% set marts = {
     'ohlcv_daily': {
         'key': 'stock_code',

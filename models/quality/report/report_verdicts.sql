@@ -4,7 +4,7 @@
     'market_cap_daily': 'time',
     'investor_trading': 'time',
     'foreign_ownership_daily': 'time',
-    'ohlcv_minute': "time at time zone 'Asia/Seoul'",
+    'ohlcv_minute': 'time',
     'index_daily': 'time',
     'etf_portfolios': 'base_date',
     'floating_shares': 'base_date',
@@ -52,9 +52,9 @@ attempts as (
     from {{ ref('data_collection_logs') }}
 ),
 
-{% for mart in days %}
+{% for mart, day in days.items() %}
 {{ mart }}_rows as not materialized (
-    select {{ 'time' if mart == 'ohlcv_minute' else days[mart] }} as day from {{ ref(mart) }}
+    select {{ day }} as day from {{ ref(mart) }}
 ),
 
 {% endfor %}
@@ -84,7 +84,13 @@ published as (
     {% for mart, day in days.items() %}
     select
         '{{ mart }}' as dataset,
-        (select max(day) from {{ mart }}_rows){{ " at time zone 'Asia/Seoul'" if mart == 'ohlcv_minute' }} as published_day
+        {% if mart == 'ohlcv_minute' %}
+        -- not the greatest of all days: the key finds the greatest moment
+        (max(day) at time zone 'Asia/Seoul')::date as published_day
+        {% else %}
+        max(day) as published_day
+        {% endif %}
+    from {{ mart }}_rows
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -132,7 +138,7 @@ judged as (
         calendar.is_session as is_session_today,
         coalesce(collected.watched_session, collected.due_session) as due_session,
         collected.newest_session,
-        published.published_day::date as published_session,
+        published.published_day as published_session,
         collected.collected_at,
         collected.next_due_at,
         collected.late_sources,
@@ -141,14 +147,14 @@ judged as (
         gaps.lowest_completeness_percent,
         clock.checked_at,
         case
-            when collected.newest_session is null then 'NO_DATA'
             when collected.is_late then 'LATE'
+            when collected.newest_session is null then 'NO_DATA'
             -- of a week the day is the vendor's own
             when
                 published.dataset is not null
                 and (
                     published.published_day is null
-                    or published.published_day::date < collected.newest_session
+                    or published.published_day < collected.newest_session
                     and gaps.dataset is not null
                 )
                 then 'HELD'
