@@ -112,13 +112,21 @@ def _raw_table_ddl(table: RawTable) -> sql.Composed:
 
 def _layout() -> str:
     """A mark of everything that is made here; it changes with the contracts and with this module."""
-    ddl = [*SCHEMAS, LEDGER, *(_raw_table_ddl(table).as_string() for table in raw_tables().values())]
+    ddl = [
+        *SCHEMAS,
+        LEDGER,
+        *(_raw_table_ddl(table).as_string() for table in raw_tables().values()),
+    ]
     return "layout " + hashlib.sha256("\n".join(ddl).encode()).hexdigest()
 
 
 def _is_complete(connection: psycopg.Connection, layout: str) -> bool:
     """Whether this very layout has been made, and its tables are still there."""
-    tables = ["ops.warehouse", "raw.fetch_cells", *(f"raw.{name}" for name in raw_tables())]
+    tables = [
+        "ops.warehouse",
+        "raw.fetch_cells",
+        *(f"raw.{table.name}" for table in raw_tables().values()),
+    ]
     row = connection.execute(
         "select obj_description(to_regnamespace('raw')::oid, 'pg_namespace') = %s"
         " and (select bool_and(to_regclass(name) is not null) from unnest(%s::text[]) as name)",
@@ -133,9 +141,7 @@ def _make(connection: psycopg.Connection, layout: str) -> None:
     if _is_complete(connection, layout):
         return
     for schema in SCHEMAS:
-        connection.execute(
-            sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))
-        )
+        connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
     connection.execute(LEDGER)
     for table in raw_tables().values():
         connection.execute(_raw_table_ddl(table))

@@ -31,11 +31,10 @@ FIRST_DAY, AT_ONCE, DURING_BUILD, *DAYS = SESSIONS[: 3 + ROUNDS]
 EVERYTHING = ("--indirect-selection", "cautious", "--select", "+ohlcv_daily", "+market_cap_daily", "+snap_stocks",
               "+data_collection_logs", "+data_quality_checks", "+mart_changes")  # fmt: skip
 # what a day changes, and the views that dbt drops with the tables that it makes anew
-A_DAY = ("--indirect-selection", "cautious", "--select", "stg_krx__stk_bydd_trd", "+ohlcv_daily", "market_cap_daily",
-         "data_collection_logs", "+snap_stocks", "--exclude", "resource_type:seed", "path:models/staging/infomax",
-         "path:models/staging/kis", "path:models/staging/kiwoom", "path:models/staging/fnguide",
-         "path:models/staging/wics", "path:models/staging/marcap", "path:models/staging/ledger", "trading_calendar",
-         "path:models/intermediate/index_components", "path:models/intermediate/indexes")  # fmt: skip
+A_DAY = ("--indirect-selection", "cautious", "--select", "stg_krx__stk_bydd_trd", "int_daily_prices__unioned",
+         "int_daily_prices__chosen", "ohlcv_daily", "market_cap_daily", "data_collection_logs", "path:models/intermediate/stocks",
+         "int_stock_sectors__versioned", "int_stock_sectors__known", "int_snapshots__business_dates",
+         "int_stocks__on_business_date", "snap_stocks", "--exclude", "int_stocks__last_priced")  # fmt: skip
 # every phase with its own program killed, and with the server under it killed, whole or one of its processes
 PLANNED = [
     ("extract", "client"), ("normalise", "client"), ("load", "client"), ("load", "server"), ("ledger", "client"),
@@ -51,6 +50,7 @@ TABLES = (
 )  # fmt: skip
 
 log = logging.getLogger("crashes")
+pytestmark = pytest.mark.timeout(600 + 120 * CRASHES)
 
 
 def of_day(day: str) -> tuple[str, ...]:

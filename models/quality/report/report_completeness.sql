@@ -28,6 +28,7 @@ sessions as (
 due as (
     select
         dataset,
+        bool_or(is_watched) as is_watched,
         max(due_session) as due_session,
         coalesce(min(due_session) filter (where is_watched), min(due_session)) as settled_session
     from {{ ref('freshness') }}
@@ -124,12 +125,13 @@ counted as (
     group by expected.dataset, expected.date
 ),
 
--- nothing is due from before a dataset was first asked for
+-- nothing is due from before a dataset was first asked for, nor after the end of a back-fill
 datasets as (
     {% for mart in marts %}
     select
         '{{ mart }}' as dataset,
-        min(collection_date) as first_asked_date
+        min(collection_date) as first_asked_date,
+        max(collection_date) as last_asked_date
     from fetch_cells
     where dataset = '{{ mart }}'
     {{ 'union all' if not loop.last }}
@@ -143,8 +145,14 @@ final as (
         coalesce(counted.expected_count, 0) as expected_count,
         coalesce(counted.present_count, 0) as present_count,
         round(100.0 * counted.present_count / counted.expected_count, 2) as completeness_percent,
-        coalesce(sessions.date between datasets.first_asked_date and due.due_session, false) as is_due,
-        coalesce(sessions.date between datasets.first_asked_date and due.settled_session, false) as is_settled
+        coalesce(
+            sessions.date between datasets.first_asked_date and due.due_session
+            and (due.is_watched or sessions.date <= datasets.last_asked_date), false
+        ) as is_due,
+        coalesce(
+            sessions.date between datasets.first_asked_date and due.settled_session
+            and (due.is_watched or sessions.date <= datasets.last_asked_date), false
+        ) as is_settled
     from datasets
     cross join sessions
     left join counted on datasets.dataset = counted.dataset and sessions.date = counted.date
