@@ -1,6 +1,6 @@
 # Commands of the warehouse. `make` alone lists them. Everything runs from the root of a clone.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down use psql load build replay-snapshots demo test bench lint fix types docs lock
+.PHONY: help setup up down use psql load build replay-snapshots demo test bench lint fix types docs report lock
 
 BIN := .venv/bin
 SQL := models tests/generic
@@ -71,6 +71,9 @@ types: setup ## mypy --strict
 docs: setup ## data catalog on one page: build/catalog/index.html
 	@$(BIN)/python -m sandbox up --quiet && $(BIN)/dbt docs generate --static
 	@mkdir -p build/catalog && cp target/static_index.html build/catalog/index.html && echo build/catalog/index.html
+
+report: setup ## quality report on one page, Korean and English: build/report.html
+	@$(BIN)/python -m sandbox exec $(BIN)/python -m ops.report
 
 lock: .boot/bin/uv ## requirements.lock from requirements.in
 	@echo dbt-core-experimental-parser >.boot/excludes  # its build downloads from outside the registries; dbt runs without

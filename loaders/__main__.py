@@ -319,6 +319,13 @@ def main() -> None:
     except LoaderError as error:
         log.error(str(error))
         sys.exit(1)
+    except psycopg.OperationalError as error:
+        # a server that stops or crashes under a load; connecting has a message of its own
+        log.error(
+            "the database went away; what was not yet in the ledger does not count: load again",
+            reason=" ".join(str(error).split()),
+        )
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """Creates what must exist before the first load: schemas, ledger, every raw table, empty and indexed.
 
 dbt fails on a source table that does not exist, and a database may hold one source only, so all of them are made here.
-Nothing is ever dropped: a column that the contract gains is added, one that it loses stays.
+Nothing is ever dropped: a column that the contract gains is added, one that it loses stays. Where all of it is there
+nothing is touched: an `alter table` waits for every reader, for a running build as for a backup, and whoever comes next
+waits behind it.
 """
 
+import hashlib
 from datetime import datetime
 
 import psycopg
@@ -144,6 +147,44 @@ def _raw_table_ddl(table: RawTable) -> sql.Composed:
     )
 
 
+def _layout() -> str:
+    """A mark of everything that is made here; it changes with the contracts and with this module."""
+    ddl = [
+        *SCHEMAS,
+        LEDGER,
+        *(_raw_table_ddl(table).as_string() for table in raw_tables().values()),
+    ]
+    return "layout " + hashlib.sha256("\n".join(ddl).encode()).hexdigest()
+
+
+def _is_complete(connection: psycopg.Connection, layout: str) -> bool:
+    """Whether this very layout has been made, and its tables are still there."""
+    tables = [
+        "ops.warehouse",
+        "raw.fetch_cells",
+        *(f"raw.{table.name}" for table in raw_tables().values()),
+    ]
+    row = connection.execute(
+        "select obj_description(to_regnamespace('raw')::oid, 'pg_namespace') = %s"
+        " and (select bool_and(to_regclass(name) is not null) from unnest(%s::text[]) as name)",
+        (layout, tables),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _make(connection: psycopg.Connection, layout: str) -> None:
+    # one initialisation at a time: `create … if not exists` itself can collide
+    connection.execute("select pg_advisory_xact_lock(hashtext('korean_market_warehouse.init'))")
+    if _is_complete(connection, layout):
+        return
+    for schema in SCHEMAS:
+        connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+    connection.execute(LEDGER)
+    for table in raw_tables().values():
+        connection.execute(_raw_table_ddl(table))
+    connection.execute(sql.SQL("comment on schema raw is {}").format(sql.Literal(layout)))
+
+
 def initialise(
     connection: psycopg.Connection,
     *,
@@ -162,17 +203,8 @@ def initialise(
     try:
         with connection.transaction():
             connection.execute("set local client_min_messages = warning")
-            # one initialisation at a time: `create … if not exists` itself can collide
-            connection.execute(
-                "select pg_advisory_xact_lock(hashtext('korean_market_warehouse.init'))"
-            )
-            for schema in SCHEMAS:
-                connection.execute(
-                    sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))
-                )
-            connection.execute(LEDGER)
-            for table in raw_tables().values():
-                connection.execute(_raw_table_ddl(table))
+            if not _is_complete(connection, layout := _layout()):
+                _make(connection, layout)
             connection.execute(
                 "insert into ops.warehouse (kind, sample_now, sample_seed) values (%s, %s, %s)"
                 " on conflict do nothing",

@@ -80,6 +80,8 @@ def _configuration(port: int, *, durable: bool, free_bytes: int) -> str:
         "max_wal_size": f"{max(256, min(4096, free_bytes // MEGABYTE // 10))}MB",
         "checkpoint_timeout": "15min",
         "autovacuum": "on",
+        # what a killed program has left waiting for a lock leaves the queue
+        "client_connection_check_interval": "5s",
         "fsync": "on",
         "synchronous_commit": "on",
     }

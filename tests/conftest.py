@@ -64,6 +64,10 @@ class Database:
         """Run `python -m loaders`."""
         return self._run([sys.executable, "-m", "loaders", *arguments], environment)
 
+    def report(self, page: Path) -> subprocess.CompletedProcess[str]:
+        """Run `python -m ops.report`."""
+        return self._run([sys.executable, "-m", "ops.report", "--output", str(page)], {})
+
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run dbt with folders of its own, so that tests do not get into each other's way.
 

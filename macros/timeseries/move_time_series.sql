@@ -7,6 +7,7 @@
     It counts as a run: a build does not start beside it.
 #}
 {% macro move_time_series() -%}
+    {%- do run_query(create_run_register()) -%}
     {%- do run_query(create_run_tables()) -%}
     {%- do register_or_refuse() -%}
     {%- do run_query('commit') -%}

@@ -36,6 +36,11 @@ def test_of_two_builds_started_at_once_one_refuses_and_the_other_is_undisturbed(
     assert "another dbt run works on database" in second.stdout
     assert "wait for it to end" in second.stdout
     assert database.rows("select outcome from ops.build_runs") == [("ENDED",)]
+    # a warehouse that holds nothing says so, and every section of it too
+    assert database.report(tmp_path / "report.html").returncode == 0
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "데이터가 없습니다" in report
+    assert "만들어지지 않음: quality.report" not in report
 
 
 def test_dbt_on_a_database_that_was_never_set_up_says_what_to_do(
@@ -47,6 +52,16 @@ def test_dbt_on_a_database_that_was_never_set_up_says_what_to_do(
     refused = database.dbt("run")
     assert refused.returncode != 0
     assert "is not set up: run `make up`" in refused.stdout
+
+
+def test_a_report_before_the_first_build_names_what_is_not_built(
+    new_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    database = new_database()
+    assert database.report(tmp_path / "report.html").returncode == 0
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "판정할 수 없음" in report
+    assert "만들어지지 않음: quality.report_collection" in report
 
 
 def test_one_name_is_back_filled_by_range(

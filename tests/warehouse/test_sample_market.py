@@ -1,9 +1,12 @@
 """From the simulator over HTTP through loaders and dbt to the marts, and what a second run changes."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 from sandbox.simulator.market import market
 from sandbox.simulator.server import SEED, Simulator
@@ -146,6 +149,114 @@ def test_every_test_of_the_run_stands_in_the_quality_mart(warehouse: Database) -
     ]
     ((count,),) = warehouse.rows("select count(*) from marts.data_quality_checks")
     assert int(str(count)) >= 25
+
+
+# the month lies months before the clock of the sample market
+WIDE_REPORT = (
+    "run",
+    "--select",
+    "path:models/quality/report",
+    "--vars",
+    "{report_days: 200, report_sessions: 130}",
+)
+
+
+def told(value: object) -> str:
+    """A value as the report writes it, as far as these views hold such values."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "예 yes" if value else "아니오 no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def test_the_report_holds_the_figures_of_its_views_and_opens_without_a_network(
+    warehouse: Database, tmp_path: Path
+) -> None:
+    assert warehouse.dbt(*WIDE_REPORT).returncode == 0
+    written = warehouse.report(tmp_path / "report.html")
+    assert written.returncode == 0, written.stderr
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(
+        r"""(src|href)\s*=\s*["']?(https?:)?//|@import|url\(|<script|<link|<iframe""",
+        text,
+        re.IGNORECASE,
+    )
+    page = BeautifulSoup(text, "html.parser")
+    assert "표본 시장" in text
+    for view in (
+        "collection",
+        "completeness",
+        "values",
+        "rows_by_rule",
+        "missing",
+        "disagreements",
+        "revisions",
+    ):
+        section = page.find(id=f"report_{view}")
+        assert section is not None, view
+        names = [cell.text for cell in section.find_all("th")]
+        columns = ", ".join(names) or "*"
+        rows = [[cell.text for cell in line.find_all("td")] for line in section.find_all("tr")[1:]]
+        found = warehouse.rows(f"select {columns} from quality.report_{view}")
+        assert (
+            sorted(rows) == sorted([[told(value) for value in row] for row in found])[:200]
+            or len(found) > 200
+        ), view
+        assert (
+            found or "None" in section.text or "Nothing" in section.text or "No " in section.text
+        ), view
+    for view in ("collection", "completeness", "checks", "lateness"):
+        assert page.find(id=f"report_{view}").find("svg") is not None, view
+    # against the ledger itself, not only against the view
+    assert warehouse.rows(
+        "select sum(success_count) from quality.report_collection where dataset = 'ohlcv_daily' and source = 'krx'"
+    ) == warehouse.rows(
+        "select count(distinct (scope, collection_date)) from raw.fetch_cells"
+        " where dataset = 'ohlcv_daily' and source = 'krx' and status in ('SUCCESS', 'UNCHANGED')"
+    )
+    assert warehouse.rows(
+        "select present_count from quality.report_completeness"
+        " where dataset = 'ohlcv_daily' and trade_date = '2026-05-06'"
+    ) == warehouse.rows("select count(*) from marts.ohlcv_daily where time = '2026-05-06'")
+    cards = {
+        card.find(class_="english").contents[-1].strip(): card
+        for card in page.find_all(class_="card")
+    }
+    assert "백필만" in cards["ohlcv_daily"].text
+    assert "데이터 없음" in cards["ohlcv_minute"].text
+
+
+@pytest.mark.parametrize(
+    ("what_happens", "verdict"),
+    [
+        ("select 1", "NOT_WATCHED"),
+        ("delete from marts.investor_trading where time = '2026-05-06' and stock_code < '990300'", "INCOMPLETE"),
+        ("delete from marts.investor_trading where time >= '2026-05-18'", "HELD"),
+        (
+            "insert into marts.data_collection_logs (id, data_type, collection_date, source, scope, status, records_count,"
+            " started_at, completed_at, created_at, ledger_id) values (0, 'investor_trading', '2026-05-06', 'infomax',"
+            " '990010', 'FAILED', 0, now(), now(), now(), 1000000000)",
+            "FAILED",
+        ),
+        # as if the month had been asked for day by day, and the vendor had gone silent after it
+        (
+            "update ops.warehouse set sample_now = '2026-05-29 20:30+09'; update raw.fetch_cells"
+            " set started_at = '2026-05-29 20:00+09', completed_at = '2026-05-29 20:00+09' where dataset = 'investor_trading'",
+            "LATE",
+        ),
+        ("delete from raw.fetch_cells where dataset = 'investor_trading'", "NO_DATA"),
+    ],
+)  # fmt: skip
+def test_the_verdict_names_the_gravest_thing_that_is_wrong(
+    warehouse: Database, what_happens: str, verdict: str
+) -> None:
+    with warehouse.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute(what_happens)
+        found = connection.execute(
+            "select verdict from quality.report_verdicts where dataset = 'investor_trading'"
+        ).fetchone()
+    assert found == (verdict,)
 
 
 def test_a_second_load_and_build_change_nothing(warehouse: Database, simulator: Simulator) -> None:
