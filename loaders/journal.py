@@ -76,6 +76,14 @@ class _Entry:
             return file.read(self.size)
 
 
+def folder_of(connection: psycopg.Connection, service: str) -> Path:
+    """Where the answers of a service wait for one database: another one of the same name has a folder of its own."""
+    row = connection.execute("select created_at from ops.warehouse").fetchone()
+    server = connection.info
+    place = f"{server.host}|{server.port}|{server.dbname}|{row}"
+    return FOLDER / f"{service}-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
+
+
 class Journal:
     """The answers of one service that are not in the ledger yet; threads may share it.
 
@@ -84,10 +92,7 @@ class Journal:
     """
 
     def __init__(self, connection: psycopg.Connection, service: str) -> None:
-        row = connection.execute("select created_at from ops.warehouse").fetchone()
-        server = connection.info
-        place = f"{server.host}|{server.port}|{server.dbname}|{row}"
-        self._folder = FOLDER / f"{service}-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
+        self._folder = folder_of(connection, service)
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
         self._pending: dict[Path, set[int]] = {}
