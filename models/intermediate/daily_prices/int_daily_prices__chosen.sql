@@ -5,6 +5,7 @@ daily_prices as (
     select * from {{ ref('int_daily_prices__unioned') }}
 ),
 
+-- asked with `not in`, which the planner takes for a rare hit; it would take a join for one that leaves no row
 held as (
     {{ sources_held(ref('int_daily_prices__gated')) }}
 ),
@@ -29,8 +30,9 @@ ranked as (
         ) as choice
     from daily_prices
     left join source_priorities on daily_prices.source = source_priorities.source
-    left join held on daily_prices.source = held.source and daily_prices.trade_date = held.trade_date
-    where daily_prices.broken_rules = '' and held.source is null
+    where
+        daily_prices.broken_rules = ''
+        and (daily_prices.source, daily_prices.trade_date) not in (select held.source, held.trade_date from held)
 ),
 
 final as (

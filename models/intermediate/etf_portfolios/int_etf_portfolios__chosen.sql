@@ -6,6 +6,7 @@ lines as (
     select * from {{ ref('int_etf_portfolios__unioned') }}
 ),
 
+-- asked with `not in`, which the planner takes for a rare hit; it would take a join for one that leaves no row
 held as (
     {{ sources_held(ref('int_etf_portfolios__gated')) }}
 ),
@@ -27,8 +28,9 @@ ranked as (
         ) as choice
     from lines
     left join source_priorities on lines.source = source_priorities.source
-    left join held on lines.source = held.source and lines.trade_date = held.trade_date
-    where not lines.is_held_back and held.source is null
+    where
+        not lines.is_held_back
+        and (lines.source, lines.trade_date) not in (select held.source, held.trade_date from held)
 ),
 
 final as (

@@ -5,6 +5,7 @@ ownership as (
     select * from {{ ref('int_foreign_ownership__unioned') }}
 ),
 
+-- asked with `not in`, which the planner takes for a rare hit; it would take a join for one that leaves no row
 held as (
     {{ sources_held(ref('int_foreign_ownership__gated')) }}
 ),
@@ -29,8 +30,9 @@ ranked as (
         ) as choice
     from ownership
     left join source_priorities on ownership.source = source_priorities.source
-    left join held on ownership.source = held.source and ownership.trade_date = held.trade_date
-    where ownership.broken_rules = '' and held.source is null
+    where
+        ownership.broken_rules = ''
+        and (ownership.source, ownership.trade_date) not in (select held.source, held.trade_date from held)
 ),
 
 final as (

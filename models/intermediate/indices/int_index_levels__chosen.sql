@@ -5,6 +5,7 @@ levels as (
     select * from {{ ref('int_index_levels__unioned') }}
 ),
 
+-- asked with `not in`, which the planner takes for a rare hit; it would take a join for one that leaves no row
 held as (
     {{ sources_held(ref('int_index_levels__gated')) }}
 ),
@@ -29,8 +30,9 @@ ranked as (
         ) as choice
     from levels
     left join source_priorities on levels.source = source_priorities.source
-    left join held on levels.source = held.source and levels.trade_date = held.trade_date
-    where levels.broken_rules = '' and held.source is null
+    where
+        levels.broken_rules = ''
+        and (levels.source, levels.trade_date) not in (select held.source, held.trade_date from held)
 ),
 
 final as (

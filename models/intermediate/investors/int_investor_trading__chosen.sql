@@ -5,6 +5,7 @@ flows as (
     select * from {{ ref('int_investor_trading__unioned') }}
 ),
 
+-- asked with `not in`, which the planner takes for a rare hit; it would take a join for one that leaves no row
 held as (
     {{ sources_held(ref('int_investor_trading__gated')) }}
 ),
@@ -36,8 +37,9 @@ ranked as (
     from flows
     inner join investor_types on flows.investor_code = investor_types.investor_code
     left join source_priorities on flows.source = source_priorities.source
-    left join held on flows.source = held.source and flows.trade_date = held.trade_date
-    where not flows.is_held_back and held.source is null
+    where
+        not flows.is_held_back
+        and (flows.source, flows.trade_date) not in (select held.source, held.trade_date from held)
 ),
 
 final as (
