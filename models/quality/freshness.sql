@@ -1,7 +1,7 @@
 -- The newest session of every dataset and source beside the one that is due by now, counted in sessions: a closure is
--- no delay. Of a week or a month one session is enough, and it is due when the last one of them is. A dataset that nobody
--- asked for in five weeks is none that is kept up. The days are bounded, so that the ledger's index serves: of the newest
--- row alone it would be read whole.
+-- no delay. Of a week or a month one session is enough, and it is due when the last one of them is. What nobody asked
+-- for in five weeks is not kept up. The days are bounded, so that the ledger's index serves: of the newest row alone it
+-- would be read whole.
 with
 
 clock as (
