@@ -8,8 +8,8 @@
 #}
 {% macro move_time_series() -%}
     {%- do run_query(create_run_register()) -%}
-    {%- do run_query(create_run_tables()) -%}
     {%- do register_or_refuse() -%}
+    {%- do run_query(create_run_tables()) -%}
     {%- do run_query('commit') -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.meta.get('timeseries') -%}
         {%- set relation = api.Relation.create(node.database, node.schema, node.alias, type='table') -%}
