@@ -114,7 +114,7 @@ def load(connection: psycopg.Connection, day: date, pages: Pages) -> float:
     collection.pages = pages
     cells = [Cell(day, code) for code in pages.pages]
     with stop_watch() as watch:
-        result = collect_feed(collection, FEED, cells, show_progress=False)
+        result = collect_feed(collection, FEED, cells)
     collection.close()
     assert dict(result.cells) == {Status.SUCCESS: len(cells)}
     return watch[0]

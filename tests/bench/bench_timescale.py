@@ -44,7 +44,7 @@ def write(connection: psycopg.Connection, day: date) -> None:
                 stream.write_row(
                     (
                         f"{day} {label[:2]}:{label[2:4]}+09", code, opened, high, low, close, volume, value,
-                        "REGULAR", "KRX", "kis", f"{day} 20:30+09",
+                        "REGULAR", "KRX", "kis", False, f"{day} 20:30+09",
                     )
                 )  # fmt: skip
 
