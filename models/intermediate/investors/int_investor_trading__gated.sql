@@ -96,7 +96,8 @@ told_days as (
             when count(*) >= 10 and sum(stock_days.rows_compared) >= 50
                 then sum(stock_days.rows_copied) / sum(stock_days.rows_compared)
         end as stale_copy,
-        {{ median_of('stock_days.buy_value / nullif(stock_days.buy_volume * closes.close_price, 0)', 10) }} as value_unit,
+        {{ median_of('stock_days.buy_value / nullif(stock_days.buy_volume * closes.close_price, 0)', 10) }}
+            as value_unit,
         {{ 'null' if clock_stands_still() else 'avg(stock_days.is_provisional::integer)' }} as provisional
     from stock_days
     left join closes on stock_days.stock_code = closes.stock_code and stock_days.trade_date = closes.trade_date
