@@ -71,6 +71,7 @@
         'no_missing_sessions': 'COMPLETENESS_CHECK',
         'members_on_any_day': 'COMPLETENESS_CHECK',
         'no_failed_cells': 'COMPLETENESS_CHECK',
+        'nothing_is_held': 'COMPLETENESS_CHECK',
         'sessions_only': 'CALENDAR_CHECK',
         'golden_rows': 'ACCURACY_CHECK',
         'ranges_do_not_overlap': 'CONSISTENCY_CHECK',

@@ -58,6 +58,10 @@ CASES: dict[str, tuple[dict[str, object], str, str, str, str]] = {
         "('bars', 'x', 'ALL', '2026-09-21'::date, 'FAILED', 'gone', now(), 2)",
         '"error_message": "gone"',
     ),
+    "nothing_is_held": (
+        {}, "dataset, source, trade_date, gate, what_to_do", "",
+        "('bars', 'x', '2026-09-21'::date, 'STALE_COPY', 'ask again')", '"gate": "STALE_COPY"',
+    ),
     "same_keys": (
         {"other": "ref('other_fact')", "but": "source = 'broker'"}, "stock_code, time, source",
         "('000001', '2026-09-21'::date, 'x'), ('000002', '2026-09-21'::date, 'broker')",
@@ -155,7 +159,9 @@ def results(
     for test, (arguments, columns, good, bad, _kept) in CASES.items():
         for kind, rows in (("good", good), ("bad", bad)):
             name = f"{kind}_{test}"
-            query = f"select * from (values {rows}) as told ({columns})"
+            # a test that every row fails passes no row at all
+            query = f"select * from (values {rows or bad}) as told ({columns})"
+            query += "" if rows else " where false"
             (folder / f"{name}.sql").write_text(query, encoding="utf-8")
             attached = {test: {"arguments": arguments, "config": {"severity": "warn"}}}
             models.append({"name": name, "data_tests": [attached]})
