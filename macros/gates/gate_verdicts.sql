@@ -236,7 +236,7 @@ names_counted as (
 {#
     Common table expression `recent`: per source and day, how levels of the day compare with those of the five sessions before
     it (the median: two bad days among them do not count) and how many items those had at most. Sessions that a gate
-    holds are left out, and so are those with quite another number of items. From an expression `day_levels` (source, trade_date,
+    holds count only where there is no other, and those with quite another number of items not at all. From an expression `day_levels` (source, trade_date,
     item_count, the levels) that has the days at hand and five sessions before each.
     Example: {{ compared_with_recent_days({'shares_unit': 'shares_level'}) }}
 #}
@@ -262,9 +262,13 @@ recent as (
         day_levels.source,
         day_levels.trade_date,
         {% for gate, level in levels.items() %}
-        percentile_disc(0.5) within group (order by day_levels.{{ level }} / nullif(earlier.{{ level }}, 0))
-            filter (where day_levels.item_count between 0.8 * earlier.item_count and 1.25 * earlier.item_count)
-            as {{ gate }},
+        coalesce(
+            {% for condition in ['held_before.source is null and', ''] %}
+            percentile_disc(0.5) within group (order by day_levels.{{ level }} / nullif(earlier.{{ level }}, 0)) filter (
+                where {{ condition }} day_levels.item_count between 0.8 * earlier.item_count and 1.25 * earlier.item_count
+            ){{ ',' if not loop.last }}
+            {% endfor %}
+        ) as {{ gate }},
         {% endfor %}
         max(earlier.item_count) as recent_count
     from day_levels
@@ -275,7 +279,6 @@ recent as (
         on day_levels.source = earlier.source and sessions_before.date = earlier.trade_date
     left join held_before
         on earlier.source = held_before.source and earlier.trade_date = held_before.trade_date
-    where held_before.source is null
     group by day_levels.source, day_levels.trade_date
 )
 {%- endmacro %}

@@ -5,13 +5,14 @@
     exception. Its days are days to rebuild as soon as it differs from what a table was last built with (see progress.sql).
 #}
 
-{#  Rules that no review can lift: a row that cannot be read, or that no column of the marts holds  #}
+{#  Rules that no review can lift: a row that cannot be read, that no column of the marts holds, or that their own tests refuse  #}
 {% macro rules_without_exception() -%}
     {{ return([
         'CODE_MALFORMED', 'VALUE_UNREADABLE', 'VALUE_MISSING', 'VALUE_OUT_OF_RANGE', 'PRICE_NOT_WHOLE', 'COUNT_NOT_WHOLE',
         'DATE_UNREADABLE', 'DATE_NOT_ASKED', 'CONFLICTING_DUPLICATE', 'LABEL_UNREADABLE', 'OTHER_DAY', 'NO_TRADES',
         'VOLUME_WITHOUT_PRICE', 'INVESTOR_UNKNOWN', 'ISIN_UNKNOWN', 'EVENT_WITHOUT_SIDES', 'COMPONENT_UNNAMED',
-        'COMPONENT_CODE_TOO_LONG', 'EX_DATE_UNKNOWN', 'LISTED_SHARES_UNKNOWN', 'CLOSE_NOT_POSITIVE',
+        'PRICE_ORDER', 'PRICE_ZERO', 'VALUE_NEGATIVE', 'RATIO_ABOVE_100', 'FLOAT_NOT_POSITIVE', 'FLOAT_ABOVE_LISTED',
+        'FLOWS_UNBALANCED', 'LEAVES_INCOMPLETE', 'COMPONENT_CODE_TOO_LONG', 'EX_DATE_UNKNOWN', 'LISTED_SHARES_UNKNOWN', 'CLOSE_NOT_POSITIVE',
         'HELD_WITH_ITS_GROUP', 'HELD_WITH_ITS_DAY', 'HELD_WITH_ITS_MINUTE', 'HELD_WITH_ITS_LIST',
     ]) }}
 {%- endmacro %}

@@ -21,7 +21,7 @@ MARTS = ("ohlcv_daily", "market_cap_daily")
 NEEDED = ("+ohlcv_daily", "+market_cap_daily", "+held_days", "+rejected_rows", "+warned_rows")
 
 COMPLETED = "update raw.fetch_cells set completed_at = timestamptz '{}' where collection_date = '2024-01-09'"
-REJECTED = "select stock_code, trade_date::text, rule_id from quality.rejected_rows where rule_id = 'PRICE_ORDER'"
+REJECTED = "select stock_code, trade_date::text, rule_id from quality.rejected_rows where trade_date = '2024-01-19'"
 
 Row = dict[str, Any]
 Published = dict[tuple[object, object], tuple[object, ...]]
@@ -141,7 +141,7 @@ def test_each_wrong_day_is_held_by_its_gate_and_the_last_good_rows_stay(
         row | {"Volume": None} if number % 2 else row for number, row in enumerate(on("2024-01-12"))
     ]
     corrected = [row | {"High": row["High"] + 10} for row in on("2024-01-19")]
-    corrected[0] |= {"Low": corrected[0]["Close"] + 10}
+    corrected[0] |= {"Amount": corrected[0]["Amount"] * 100}
     publisher.load(
         on_2024_01_10=yesterday,
         on_2024_01_11=on("2024-01-11")[:15],
@@ -175,7 +175,7 @@ def test_each_wrong_day_is_held_by_its_gate_and_the_last_good_rows_stay(
     assert "reviewed_exceptions.csv" in told
     # the day that is right is published, less the row that is not
     states["held"] = publisher.published()
-    assert publisher.database.rows(REJECTED) == [(CODES[0], "2024-01-19", "PRICE_ORDER")]
+    assert publisher.database.rows(REJECTED) == [(CODES[0], "2024-01-19", "VALUE_WRONG_UNIT")]
     assert publisher.differences(states["good"]) == {"2024-01-19"}
     assert states["held"]["ohlcv_daily", "2024-01-19"][0] == len(CODES) - 1
 
@@ -186,25 +186,22 @@ def test_a_review_a_limit_and_a_late_confirmation_publish_without_a_new_answer(
     publisher.database.execute(
         "insert into seeds.reviewed_exceptions values"
         " ('ohlcv_daily', 'marcap', null, '2024-01-11', null, 'ROW_COUNT', 'kim', '2024-02-01', 'half', 'notice'),"
-        f" ('daily_prices', 'marcap', '{CODES[0]}', '2024-01-19', null, 'PRICE_ORDER', 'kim', '2024-02-01', 'so', 'x');"
-        "update seeds.gate_limits set highest = 2000 where dataset = 'ohlcv_daily' and gate = 'SHARES_UNIT';"
+        f" ('daily_prices', 'marcap', '{CODES[0]}', '2024-01-19', null, 'VALUE_WRONG_UNIT', 'kim', '2024-02-01', 'so', 'x');"
+        "update seeds.gate_limits set lowest = 0.0001 where gate = 'MARKET_CAP_UNIT';"
         + COMPLETED.format("2024-01-09 19:00+09")
     )
     publisher.build()
     assert [day for day, _ in publisher.held()] == [
-        f"2024-01-{day}" for day in (10, 12, 15, 17, 18)
+        f"2024-01-{day}" for day in (10, 12, 15, 16, 18)
     ]
-    assert publisher.differences(states["held"]) == {"2024-01-11", "2024-01-16", "2024-01-19"}
+    assert publisher.differences(states["held"]) == {"2024-01-11", "2024-01-19"}
     now = publisher.published()
     assert now["ohlcv_daily", "2024-01-11"][0] == 15
     assert now["ohlcv_daily", "2024-01-19"][0] == len(CODES)
     assert publisher.database.rows(REJECTED) == []
     assert publisher.database.rows(
         "select stock_code, rule_id, review from quality.warned_rows where review is not null"
-    ) == [(CODES[0], "PRICE_ORDER", "published by review of kim on 2024-02-01: so (x)")]
-    assert publisher.database.rows(
-        "select distinct shares_outstanding from marts.market_cap_daily where time = '2024-01-16'"
-    ) == [(1_000_000_000,)]
+    ) == [(CODES[0], "VALUE_WRONG_UNIT", "published by review of kim on 2024-02-01: so (x)")]
 
 
 def test_a_review_that_is_withdrawn_takes_its_row_back(
@@ -212,8 +209,8 @@ def test_a_review_that_is_withdrawn_takes_its_row_back(
 ) -> None:
     publisher.database.execute("delete from seeds.reviewed_exceptions where stock_code is not null")
     publisher.build()
-    assert publisher.database.rows(REJECTED) == [(CODES[0], "2024-01-19", "PRICE_ORDER")]
-    assert publisher.differences(states["held"]) == {"2024-01-11", "2024-01-16"}
+    assert publisher.database.rows(REJECTED) == [(CODES[0], "2024-01-19", "VALUE_WRONG_UNIT")]
+    assert publisher.differences(states["held"]) == {"2024-01-11"}
 
 
 def test_good_answers_release_every_day(publisher: Publisher, states: dict[str, Published]) -> None:
