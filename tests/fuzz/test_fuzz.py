@@ -334,7 +334,7 @@ def test_a_planted_error_is_caught_where_the_table_says(
     if plant.layer in (GATE, DISAGREEMENT) and not has(planted.database, RELATIONS[plant.layer]):
         pytest.skip(f"{RELATIONS[plant.layer]} is not there")
     if plant.layer == KEY:
-        mart, code, day = plant.trace.split()
+        _, mart, code, day = plant.trace.split()
         query = (
             f"select * from marts.{mart} where stock_code = '{code}' and time = '{day}' order by 3"
         )
