@@ -81,7 +81,7 @@ class Publisher:
     def differences(self, before: Published) -> set[object]:
         """Sessions that are not published as they were."""
         now = self.published()
-        return {day for mart, day in now if now[mart, day] != before[mart, day]}
+        return {key[1] for key in now | before if now.get(key) != before.get(key)}
 
     def held(self) -> list[tuple[object, ...]]:
         """Day and gate of what is held."""
