@@ -1,5 +1,5 @@
--- Published by review: rows that break a rule, and that somebody has looked at and found right. One line a dataset, as in
--- rejected_rows.
+-- Published by review: rows that break a rule, and that somebody has looked at and found right. One line a dataset, as
+-- in rejected_rows.
 {% set checked = {
     'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'trade_date', 'vendor_investor'],

@@ -618,7 +618,7 @@ def loaded(new_database: Callable[..., Database]) -> Callable[[str], Loaded]:
     return of
 
 
-MARTS = (
+RELATIONS = (
     "stocks", "ohlcv_daily", "market_cap_daily", "ohlcv_minute", "index_daily", "investor_trading", "etf_portfolios",
     "floating_shares", "foreign_ownership_daily", "corporate_actions", "int_calendar__disputed", "rejected_rows",
     "data_collection_logs", "staging",
@@ -630,7 +630,7 @@ def built(loaded: Callable[[str], Loaded]) -> Callable[[str], Database]:
     @cache
     def of(source: str) -> Database:
         database = loaded(source).database
-        run = database.build(*MARTS)
+        run = database.build(*RELATIONS)
         text = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout)
         failed = set(re.findall(r"\[ERROR\]: in (?:test|model|seed|unit_test) (\S+)", text))
         assert failed == EXPLAINED.get(source, set()), text

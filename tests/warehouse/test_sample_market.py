@@ -144,6 +144,7 @@ def test_every_test_of_the_run_stands_in_the_quality_mart(warehouse: Database) -
         " where details ->> 'status' <> 'pass' order by 1"
     ) == [
         ("adjustment_factors", "CONSISTENCY_CHECK", "warn"),
+        ("base_price_breaks", "CONSISTENCY_CHECK", "warn"),
         # a month at once: its snapshots wait for the command that walks the dates
         ("snapshot_dates_waiting", "COMPLETENESS_CHECK", "warn"),
     ]

@@ -1,5 +1,5 @@
--- Whether a source's collection of free floats may be published: one row per source, collection and gate that can be judged.
--- A view: a look a week, and what the mart shows is made whole in every build.
+-- Whether a source's collection of free floats may be published: one row per source, collection and gate that can be
+-- judged. A view: a look a week, and what the mart shows is made whole in every build.
 with
 
 floats as (

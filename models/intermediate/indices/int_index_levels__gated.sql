@@ -26,7 +26,8 @@ compared as (
         answers_confirmed.confirmed_at < calendar.closes_at as is_provisional,
         case
             when levels_before.source is not null
-                then (levels.close, levels.volume) is not distinct from (levels_before.close, levels_before.volume)
+                -- arrays are equal where both lack a value
+                then array[levels.close, levels.volume] = array[levels_before.close, levels_before.volume]
         end as is_copy
     from levels
     left join calendar on levels.trade_date = calendar.date

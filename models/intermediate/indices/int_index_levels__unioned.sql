@@ -183,7 +183,9 @@ final as (
         volume,
         trading_value,
         market_cap,
-        array_to_string({{ unreviewed('index_daily', 'broken_rules', 'trade_date', 'index_name') }}, ',') as broken_rules,
+        array_to_string(
+            {{ unreviewed('index_daily', 'broken_rules', 'trade_date', 'index_name') }}, ','
+        ) as broken_rules,
         {{ lifted_rules('index_daily', 'broken_rules', 'trade_date', 'index_name') }} as reviewed_rules,
         fetch_id,
         row_number,

@@ -125,7 +125,8 @@ counted as (
     group by expected.dataset, expected.date
 ),
 
--- nothing is due from before a dataset was first asked for, nor after the end of a back-fill
+-- nothing is due from before a dataset was first asked for, nor after the end of a back-fill; what nobody asked for
+-- lately is unknown to freshness
 datasets as (
     {% for mart in marts %}
     select
@@ -146,11 +147,11 @@ final as (
         coalesce(counted.present_count, 0) as present_count,
         round(100.0 * counted.present_count / counted.expected_count, 2) as completeness_percent,
         coalesce(
-            sessions.date between datasets.first_asked_date and due.due_session
+            sessions.date between datasets.first_asked_date and coalesce(due.due_session, datasets.last_asked_date)
             and (due.is_watched or sessions.date <= datasets.last_asked_date), false
         ) as is_due,
         coalesce(
-            sessions.date between datasets.first_asked_date and due.settled_session
+            sessions.date between datasets.first_asked_date and coalesce(due.settled_session, datasets.last_asked_date)
             and (due.is_watched or sessions.date <= datasets.last_asked_date), false
         ) as is_settled
     from datasets

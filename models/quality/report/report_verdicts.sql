@@ -52,6 +52,15 @@ attempts as (
     from {{ ref('data_collection_logs') }}
 ),
 
+fetch_cells as (
+    select
+        dataset,
+        collection_date,
+        status,
+        completed_at
+    from {{ ref('stg_ledger__fetch_cells') }}
+),
+
 {% for mart, day in days.items() %}
 {{ mart }}_rows as not materialized (
     select {{ day }} as day from {{ ref(mart) }}
@@ -77,6 +86,17 @@ collected as (
         bool_and(is_late) filter (where is_watched) as is_late,
         string_agg(source, ', ' order by source) filter (where is_late) as late_sources
     from freshness
+    group by dataset
+),
+
+-- back-fills of long ago, which freshness does not look at
+ever_collected as (
+    select
+        dataset,
+        max(collection_date) as newest_session,
+        max(completed_at) as collected_at
+    from fetch_cells
+    where status in ('SUCCESS', 'UNCHANGED', 'EMPTY')
     group by dataset
 ),
 
@@ -137,9 +157,9 @@ judged as (
         clock.today,
         calendar.is_session as is_session_today,
         coalesce(collected.watched_session, collected.due_session) as due_session,
-        collected.newest_session,
+        coalesce(collected.newest_session, ever_collected.newest_session) as newest_session,
         published.published_day as published_session,
-        collected.collected_at,
+        coalesce(collected.collected_at, ever_collected.collected_at) as collected_at,
         collected.next_due_at,
         collected.late_sources,
         coalesce(failures.failed_count, 0) as failed_count,
@@ -148,13 +168,13 @@ judged as (
         clock.checked_at,
         case
             when collected.is_late then 'LATE'
-            when collected.newest_session is null then 'NO_DATA'
+            when ever_collected.newest_session is null then 'NO_DATA'
             -- of a week the day is the vendor's own
             when
                 published.dataset is not null
                 and (
                     published.published_day is null
-                    or published.published_day < collected.newest_session
+                    or published.published_day < coalesce(collected.newest_session, ever_collected.newest_session)
                     and gaps.dataset is not null
                 )
                 then 'HELD'
@@ -169,6 +189,7 @@ judged as (
     cross join clock
     left join calendar on clock.today = calendar.date
     left join collected on datasets.dataset = collected.dataset
+    left join ever_collected on datasets.dataset = ever_collected.dataset
     left join published on datasets.dataset = published.dataset
     left join failures on datasets.dataset = failures.dataset
     left join gaps on datasets.dataset = gaps.dataset
