@@ -621,7 +621,7 @@ def loaded(new_database: Callable[..., Database]) -> Callable[[str], Loaded]:
 RELATIONS = (
     "stocks", "ohlcv_daily", "market_cap_daily", "ohlcv_minute", "index_daily", "investor_trading", "etf_portfolios",
     "floating_shares", "foreign_ownership_daily", "corporate_actions", "int_calendar__disputed", "rejected_rows",
-    "data_collection_logs", "staging",
+    "recent_attempts", "staging",
 )  # fmt: skip
 
 
@@ -642,8 +642,8 @@ def built(loaded: Callable[[str], Loaded]) -> Callable[[str], Database]:
 
 EXPLAINED = {
     # answers that are refused are failed cells
-    "infomax": {"no_failed_cells_data_collection_logs_"},
-    "krx": {"no_failed_cells_data_collection_logs_"},
+    "infomax": {"no_failed_cells_recent_attempts_"},
+    "krx": {"no_failed_cells_recent_attempts_"},
 }
 """Checks that have to fail on samples, by source."""
 

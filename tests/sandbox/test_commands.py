@@ -56,12 +56,13 @@ def test_load_passes_its_settings_on(clone: Clone) -> None:
         "-n", "load", "SOURCE=marcap", "DATASET=ohlcv_daily", "FROM=2024-01-02", "TO=2024-01-31",
         "SCOPE=005930", "REFRESH=1", "STRICT=1",
     )  # fmt: skip
-    line = shown.stdout.splitlines()[-1]
+    line = shown.stdout.splitlines()[-1].rstrip()
     assert line.endswith(
         "load --source 'marcap' --dataset 'ohlcv_daily' --from '2024-01-02' --to '2024-01-31'"
         " --scope '005930' --refresh --strict"
     )
     assert clone.make("-n", "load").stdout.rstrip().endswith("-m loaders load")
+    assert clone.make("-n", "load", "LIVE=1").stdout.rstrip().endswith("-m loaders load --live")
 
 
 def test_psql_brings_the_server_up_and_prints_nothing_of_its_own(

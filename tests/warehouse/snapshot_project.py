@@ -17,7 +17,8 @@ from tests.conftest import ROOT, Database
 REAL = (
     "dbt_project.yml", "macros", "snapshots", "tests/generic", "models/docs/columns.md", "models/staging/audit",
     "models/staging/ledger", "models/intermediate/snapshots", "models/quality/snapshot_dates_waiting.sql",
-    "models/quality/_snapshot_dates__models.yml",
+    "models/quality/_snapshot_dates__models.yml", "seeds/quality/reviewed_exceptions.csv",
+    "seeds/quality/_quality__seeds.yml",
 )  # fmt: skip
 COLUMNS = {
     "stocks": {

@@ -379,11 +379,11 @@ def test_a_failed_cell_is_published_around_and_reported_until_it_comes(
     )  # fmt: skip
     simulator.plant_fault(path="stk_bydd_trd", kind="truncate", times=1)
     warehouse.loaders(*day, **simulator.environment)
-    built = warehouse.build("ohlcv_daily", "data_collection_logs")
+    built = warehouse.build("ohlcv_daily", "recent_attempts")
     assert built.returncode == 1
     assert "no_failed_cells" in built.stdout
     assert warehouse.rows(
         "select count(*) > 0 from marts.ohlcv_daily where time = '2026-05-20'"
     ) == [(True,)]
     assert warehouse.loaders(*day, **simulator.environment).returncode == 0
-    assert warehouse.build("ohlcv_daily", "data_collection_logs").returncode == 0
+    assert warehouse.build("ohlcv_daily", "recent_attempts").returncode == 0

@@ -366,8 +366,9 @@ tolerated as (
         select coalesce(max(
             tolerances.absolute_tolerance
             + tolerances.relative_tolerance * abs(unioned.published_value)
-            + coalesce(published_units.factor, 0)
-            + coalesce(other_units.factor, 0)
+            -- pensions and the state are two types of one vendor, and each is cut
+            + case when unioned.dataset = 'investor_trading' and unioned.detail = 'PENSION' then 2 else 1 end
+            * (coalesce(published_units.factor, 0) + coalesce(other_units.factor, 0))
         ), 0) as tolerance
         from tolerances
         left join units as published_units
