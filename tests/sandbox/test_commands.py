@@ -62,7 +62,7 @@ def test_load_passes_its_settings_on(clone: Clone) -> None:
         " --scope '005930' --refresh --strict"
     )
     assert clone.make("-n", "load").stdout.rstrip().endswith("-m loaders load")
-    assert clone.make("-n", "load", "LIVE=1").stdout.rstrip().endswith("-m loaders load --live")
+    assert clone.make("-n", "load", "LIVE=1").stdout.split()[-2:] == ["load", "--live"]
 
 
 def test_psql_brings_the_server_up_and_prints_nothing_of_its_own(

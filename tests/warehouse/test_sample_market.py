@@ -284,7 +284,7 @@ def test_an_incremental_build_equals_a_full_one(
             ).returncode
             == 0
         )
-        assert stepwise.build(*MARTS, *AS_OF_MARTS).returncode == 0
+        assert stepwise.build(*MARTS, *AS_OF_MARTS, "snapshot_dates_waiting").returncode == 0
     timeless = {
         "ohlcv_daily": "time, stock_code, open_price, close_price, base_price, volume, source",
         "market_cap_daily": "time, stock_code, market_cap, shares_outstanding",
@@ -335,7 +335,10 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
         "--refresh", **simulator.environment,
     )  # fmt: skip
     assert loaded.returncode == 0, loaded.stderr
-    assert warehouse.build("ohlcv_daily", "stock_universe_daily", "rejected_rows").returncode == 0
+    assert (
+        warehouse.build("stock_universe_daily", "rejected_rows", "vendor_disagreements").returncode
+        == 0
+    )
     # as known on that evening: neither the broken row nor the one that mends it changes what was believed then
     assert warehouse.rows(universe) == before
     rules = warehouse.rows(
@@ -357,7 +360,10 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
         "--refresh", **simulator.environment,
     )  # fmt: skip
     assert again.returncode == 0
-    assert warehouse.build("ohlcv_daily", "stock_universe_daily", "rejected_rows").returncode == 0
+    assert (
+        warehouse.build("stock_universe_daily", "rejected_rows", "vendor_disagreements").returncode
+        == 0
+    )
     assert warehouse.rows(
         "select count(*) from quality.rejected_rows where dataset = 'daily_prices'"
     ) == [(0,)]
