@@ -28,8 +28,9 @@ def database(new_database: Callable[..., Database], simulator: Simulator) -> Dat
         )
         assert run.returncode == 0, run.stderr
     built = made.build(
-        "stocks", "ohlcv_daily", "investor_trading", "int_calendar__disputed", "staging.krx"
-    )
+        "stocks", "ohlcv_daily", "investor_trading", "etf_portfolios", "foreign_ownership_daily", "index_components",
+        "int_calendar__disputed", "staging.krx",
+    )  # fmt: skip
     assert built.returncode == 0, built.stdout
     return made
 
