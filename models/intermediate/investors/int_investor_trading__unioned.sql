@@ -298,8 +298,8 @@ with_bars as (
         greatest(bars.high_price, bars.close_price) as day_high,
         least(bars.low_price, bars.close_price) as day_low
     from summed
-    -- a left join in effect. The planner takes the rows before for one and would compare each with every bar; a full join it
-    -- can only hash or merge, and it does not see that this condition makes a left join of it
+    -- a left join in effect. The planner takes the rows before for one and would compare each with every bar; a full
+    -- join it can only hash or merge, and it does not see that this condition makes a left join of it
     full join bars on summed.stock_code = bars.stock_code and summed.trade_date = bars.trade_date
     where coalesce(summed.source, '') <> ''
 ),
