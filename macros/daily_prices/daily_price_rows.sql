@@ -85,6 +85,10 @@ vendor_rows as (
     left join closed_days on rows_of_source.trade_date = closed_days.date
     left join fetch_cells as asked_cells
         on closed_days.date = asked_cells.collection_date and fetch_spans.fetch_id = asked_cells.fetch_id
+    {% if relation == 'stg_kiwoom__daily_chart' %}
+    -- its pages have no first day: what lies before the days that were asked for is no mistake
+    where rows_of_source.trade_date is null or rows_of_source.trade_date >= fetch_spans.first_date
+    {% endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

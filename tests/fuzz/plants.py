@@ -371,7 +371,7 @@ PLANTS = (
     Plant("codes swapped", "of two lines of a portfolio", FUNDS, FUND_DAYS[2], "993010", lambda _r, hits, _m: hits[0].update(port_code=hits[1]["port_code"]) or hits[1].update(port_code="990010"), REJECT, "rejected etf_portfolios infomax 993010 2026-05-15 CODE_NOT_OF_ISIN"),
     Plant("codes swapped", "of what a type traded of two stocks", KRX_FLOWS, WED, "990170", exchanged_codes("ISU_SRT_CD", "990180"), REJECT, "FLOWS_UNBALANCED", {"?invstTpCd": "8000"}),
     Plant("codes swapped", "of two stocks' flows", FLOWS, "", "990180", put(code="990190"), LOADER, "cell investor_trading infomax 990180 2026-05-06"),
-    Plant("codes swapped", "of two stocks' holdings", KRX_FOREIGN, WED, "990170", exchanged_codes("ISU_SRT_CD", "990180"), DISAGREEMENT, "disagreement foreign_ownership_daily 990170 2026-05-06"),
+    Plant("codes swapped", "of two stocks' holdings", KRX_FOREIGN, WED, "990170", exchanged_codes("ISU_SRT_CD", "990180"), DISAGREEMENT, "disagreement foreign_ownership_daily 990180 2026-05-06"),
     # --- 9000 and 9001 swapped
     Plant("9000 and 9001 swapped", "on a whole day", FLOWS, THU, "*", exchanged("investor", "외국인", "기타외국인"), TEST, "foreign leaves infomax 2026-05-07"),
     Plant("9000 and 9001 swapped", "on another day", FLOWS, "2026-05-11", "*", exchanged("investor", "외국인", "기타외국인"), TEST, "foreign leaves infomax 2026-05-11"),
@@ -396,11 +396,11 @@ PLANTS = (
     Plant("page doubled", "of bars, as they were", KRX_BARS, WED, "995010", doubled, KEY, "published ohlcv_daily 995010 2026-05-06"),
     Plant("page doubled", "of a portfolio's lines", KRX_FUNDS, FUND_DAYS[0], "KR7993010008", doubled, TEST, "portfolio krx 993010 2026-04-30"),
     # --- yesterday's copy
-    Plant("yesterday's copy", "of a whole day, dates and all", BARS, "2026-05-12", "*", put(date=20260511), LOADER, "cell ohlcv_daily infomax ALL 2026-05-12"),
+    Plant("yesterday's copy", "of a whole day, dates and all", BARS, "2026-05-13", "*", put(date=20260512), LOADER, "cell ohlcv_daily infomax ALL 2026-05-13"),
     Plant("yesterday's copy", "of a bar under today's date", BARS, THU, "991220", of_the_day_before(BARS), TEST, "base price infomax 991220 2026-05-07"),
     Plant("yesterday's copy", "of a bar under today's date, second source", KRX_BARS, THU, "991230", of_the_day_before(KRX_BARS), TEST, "base price krx 991230 2026-05-07"),
     Plant("yesterday's copy", "of flows under today's date", FLOWS, THU, "991240", of_the_day_before(FLOWS, "investor"), WARN, "VOLUME_NOT_OF_DAY"),
-    Plant("yesterday's copy", "of a whole day under today's date", BARS, "2026-05-13", "*", of_the_day_before(BARS), GATE, "gate ohlcv_daily infomax 2026-05-13 STALE_COPY"),
+    Plant("yesterday's copy", "of a whole day under today's date", BARS, "2026-05-12", "*", of_the_day_before(BARS), GATE, "gate ohlcv_daily infomax 2026-05-12 STALE_COPY"),
     # --- half a list
     Plant("half a list", "of the bars of a day", BARS, "2026-05-14", "*", every_other, LOADER, "cell ohlcv_daily infomax ALL 2026-05-14"),
     Plant("half a list", "of a portfolio", FUNDS, FUND_DAYS[1], "993010", every_other, LOADER, "cell etf_portfolios infomax 993010 2026-05-08"),

@@ -94,7 +94,8 @@ def polled(new_database: Callable[..., Database], simulator: Simulator) -> Runni
     # a ledger as it was before there were looks at a session: the next load takes the word in
     running.database.execute(
         "alter table raw.fetch_cells drop constraint fetch_cells_status_check,"
-        " add check (status in ('SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED'))"
+        " add check (status in ('SUCCESS', 'UNCHANGED', 'EMPTY', 'NOT_PUBLISHED', 'PARTIAL', 'FAILED'));"
+        " comment on schema raw is 'layout of an older version'"
     )
     running.clock(NOW)
     running.load("load", "--source", "krx", "--dataset", "stocks", *ON_THE_DAY)
