@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -168,6 +169,8 @@ def test_a_page_that_cannot_be_read_is_kept_whatever_thread_received_it(database
 
 def test_a_bar_is_shown_on_a_terminal(database: Database) -> None:
     ours, theirs = pty.openpty()
+    # a new one is of no width, and a bar is cut to its terminal
+    termios.tcsetwinsize(theirs, (24, 120))
     with serving(Vendor()) as (_, environment):
         process = subprocess.Popen(
             [sys.executable, "-m", "loaders", *command()],
