@@ -147,9 +147,15 @@ class CrashSite:
         elif phase == "normalise":
             _until(lambda: _packages(work, "extracted"), work, pause=0.0005)
         else:
-            # what the start of a run does to these tables itself must be over
+            # what the start of a run does to these tables itself must be over; a load does not ask again for what the one
+            # that was killed before it had received
             if work.kind == "load":
-                _until(self._asks, work)
+                stages = ("extracted", "normalized")
+                _until(
+                    lambda: self._asks() or any(_packages(work, stage) for stage in stages),
+                    work,
+                    pause=0.002,
+                )
             elif phase == "audit":
                 _until(lambda: self._has_nodes(work), work)
             else:
@@ -202,7 +208,7 @@ class CrashSite:
         client = "dbt" if work.kind == "build" else "loaders"
         return int(str(self.database.rows(
             f"select pid from pg_stat_activity where pid <> pg_backend_pid() and backend_type <> 'logger'"
-            f" order by application_name is not distinct from '{client}' desc, state is not distinct from 'active' desc limit 1"
+            f" order by coalesce(application_name, '') like '{client}%' desc, state is not distinct from 'active' desc limit 1"
         )[0][0]))  # fmt: skip
 
     def _takes_connections(self) -> bool:
@@ -221,7 +227,7 @@ class CrashSite:
         if _packages(work, "extracted"):
             return "normalise"
         if self.database.rows(
-            "select from pg_stat_activity where application_name = 'loaders' and state <> 'idle'"
+            "select from pg_stat_activity where application_name like 'loaders%' and state <> 'idle'"
             " and query ~ '(lock table|copy) raw.fetch|insert into raw.rejected|^COMMIT'"
         ):
             return "ledger"

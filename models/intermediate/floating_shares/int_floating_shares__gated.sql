@@ -16,7 +16,8 @@ measured as (
         count(*) as item_count,
         null::bigint as expected_count,
         max(fetched_at) as fetched_at,
-        {{ part_of('num_nulls(floating_shares, total_shares) > 0', 20) }} as null_share,
+        -- listed shares come from elsewhere: a name without them is rejected by itself
+        {{ part_of('floating_shares is null', 20) }} as null_share,
         {{ median_of('floating_shares / nullif(floating_shares_before, 0)', 10) }} as shares_unit
     from floats
     group by source, collection_date
