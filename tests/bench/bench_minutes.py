@@ -105,12 +105,12 @@ def load(connection: psycopg.Connection, day: date, pages: Pages) -> float:
     """The pages of a day through the loaders into raw and ledger."""
     source = next(source for source in catalogue.SOURCES if source.name == "kis")
     settings = KisSettings(
-        requests_per_minute=0, app_key=SecretStr("key"), app_secret=SecretStr("secret")
-    )
+        base_url="http://pages", requests_per_minute=0, token_interval_seconds=0,
+        app_key=SecretStr("key"), app_secret=SecretStr("secret"),
+    )  # fmt: skip
     collection = PagesCollection(
         source, api.SERVICE, settings, RunSettings(), connection, read_warehouse(connection)
     )
-    collection.cache["token"] = "token"
     collection.pages = pages
     cells = [Cell(day, code) for code in pages.pages]
     with stop_watch() as watch:
