@@ -107,7 +107,7 @@ def _unzip(endpoint: str, body: bytes) -> bytes:
         EOFError,
         OSError,
         RuntimeError,  # a password is asked for
-        NotImplementedError,
+        NotImplementedError,  # a compression that the library does not know
     ) as error:
         raise AnswerRejectedError(
             f"{endpoint}: the answer is no readable zip file ({error})"

@@ -11,6 +11,7 @@ import requests
 
 from loaders.collect import Collection
 from loaders.kis.prices import MINUTES
+from tests.bench.minute_pages import TOKEN, answer
 from tests.bench.report import scaled
 
 NAMES = scaled(2_750)
@@ -116,12 +117,8 @@ class PagesCollection(Collection):
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, **_: Any
     ) -> requests.Response:
         """The token or page that is asked for, without a request."""
-        response = requests.Response()
-        response.status_code = 200
         if path.endswith("tokenP"):
-            response._content = b'{"access_token": "none", "expires_in": 86400}'
-            return response
+            return answer(TOKEN)
         assert path.endswith(MINUTES.path), f"{method} {path}"
         assert params is not None
-        response._content = self.pages.up_to(params["FID_INPUT_ISCD"], params["FID_INPUT_HOUR_1"])
-        return response
+        return answer(self.pages.up_to(params["FID_INPUT_ISCD"], params["FID_INPUT_HOUR_1"]))

@@ -1,7 +1,8 @@
-"""Half a million minute rows in vendor pages, loaded through the real feed, batch and destination; and the COPY beside it.
+"""Half a million minute rows in vendor pages, loaded through the real feed, batch and destination: how much memory that takes.
 
-The pages lie on disk and stand in for the vendor's host alone: everything from the answer's bytes on is what a load does.
-`python -m tests.bench.minute_pages FOLDER` measures both in the database that the environment names.
+The pages lie on disk, so that the memory is the load's own, and stand in for the vendor's host alone: everything from the
+answer's bytes on is what a load does. `python -m tests.bench.minute_pages FOLDER` loads them into the database that the
+environment names.
 """
 
 from __future__ import annotations
@@ -11,15 +12,10 @@ import json
 import random
 import resource
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import requests
 
 from loaders import catalogue
@@ -33,7 +29,7 @@ from loaders.kis.client import KisSettings
 DAY = date(2026, 9, 29)
 PAGES = 1_313
 ROWS_PER_PAGE = 381
-TABLE = "kis__inquire_time_dailychartprice"
+TOKEN = b'{"access_token": "none", "expires_in": 86400}'
 ENDPOINT = "inquire-time-dailychartprice"
 
 
@@ -77,6 +73,15 @@ def write_pages(folder: Path, count: int = PAGES) -> int:
     return count * ROWS_PER_PAGE
 
 
+def answer(body: bytes) -> requests.Response:
+    """An answer of the vendor as it is after the way over the net."""
+    response = requests.Response()
+    response.status_code = 200
+    response.headers["Content-Type"] = "application/json"
+    response._content = body
+    return response
+
+
 class _Disk:
     """In place of the vendor's host: the page of the stock that is asked for."""
 
@@ -84,15 +89,9 @@ class _Disk:
         self._folder = folder
 
     def send(self, _method: str, url: str, **asked: Any) -> requests.Response:
-        response = requests.Response()
-        response.status_code = 200
-        response.headers["Content-Type"] = "application/json"
-        response._content = (
-            b'{"access_token": "none", "expires_in": 86400}'
-            if url.endswith("tokenP")
-            else (self._folder / f"{asked['params']['FID_INPUT_ISCD']}.json").read_bytes()
-        )
-        return response
+        if url.endswith("tokenP"):
+            return answer(TOKEN)
+        return answer((self._folder / f"{asked['params']['FID_INPUT_ISCD']}.json").read_bytes())
 
     def close(self) -> None:
         """Nothing to close."""
@@ -129,95 +128,23 @@ def load_pages(folder: Path, count: int = PAGES, **settings: Any) -> int:
     return result.rows
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """The same rows and columns as a CSV text, and the bare table that they are copied into."""
-
-    columns: tuple[str, ...]
-    csv: bytes
-
-    def copy(self) -> float:
-        """Seconds of one psycopg COPY into a new table without index."""
-        name = "public.minute_pages_baseline"
-        with connect() as connection:
-            connection.execute(f"drop table if exists {name}")
-            connection.execute(f"create table {name} (like raw.{TABLE})")
-            started = time.perf_counter()
-            columns = ", ".join(self.columns)
-            with (
-                connection.cursor() as cursor,
-                cursor.copy(f"copy {name} ({columns}) from stdin (format csv)") as copy,
-            ):
-                view = memoryview(self.csv)
-                for start in range(0, len(view), 1 << 20):
-                    copy.write(view[start : start + (1 << 20)])
-            seconds = time.perf_counter() - started
-            connection.execute(f"drop table {name}")
-        return seconds
-
-
-def baseline(count: int = PAGES) -> Baseline:
-    """What the load wrote, lineage included, as CSV; to be made after `load_pages`."""
-    with connect() as connection:
-        found = connection.execute(
-            "select column_name from information_schema.columns"
-            " where table_schema = 'raw' and table_name = %s order by ordinal_position",
-            (TABLE,),
-        )
-        columns = tuple(f'"{name}"' for (name,) in found)
-        parts: list[bytes] = []
-        with connection.cursor().copy(
-            f"copy (select {', '.join(columns)} from raw.{TABLE} limit {count * ROWS_PER_PAGE})"
-            " to stdout (format csv)"
-        ) as copy:
-            parts.extend(bytes(part) for part in copy)
-    return Baseline(columns, b"".join(parts))
-
-
-def empty() -> None:
-    """Take the rows of earlier rounds away."""
-    with connect() as connection:
-        connection.execute(f"truncate raw.{TABLE}, raw.fetches, raw.fetch_cells")
-
-
 def peak_megabytes() -> float:
     """The most memory that this process has held so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def rounds(folder: Path, count: int, times: int, **settings: Any) -> Iterator[tuple[float, float]]:
-    """Seconds of load and of COPY, so many times in turn."""
-    for _ in range(times):
-        empty()
-        started = time.perf_counter()
-        rows = load_pages(folder, count, **settings)
-        seconds = time.perf_counter() - started
-        assert rows == count * ROWS_PER_PAGE
-        yield seconds, baseline(count).copy()
-
-
 def main() -> None:
-    """Measure and print: one JSON line."""
+    """Load once and print, as one JSON line, the rows and the peak of memory in megabytes."""
     parser = argparse.ArgumentParser()
-    parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "minute-pages"
-    )
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--pages", type=int, default=PAGES)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only-load", action="store_true", help="once, for its peak of memory")
     options = parser.parse_args()
     rows = write_pages(options.folder, options.pages)
     with connect() as connection:
         initialise(connection)
-    if options.only_load:
-        before = peak_megabytes()
-        load_pages(options.folder, options.pages)
-        print(json.dumps({"rows": rows, "peak_mb": peak_megabytes(), "before_mb": before}))
-        return
-    measured = list(rounds(options.folder, options.pages, options.rounds))
-    load, copy = (min(seconds) for seconds in zip(*measured, strict=True))
-    print(json.dumps({"rows": rows, "load_seconds": load, "copy_seconds": copy, "ratio": load / copy,
-                      "rounds": measured, "pyarrow": pa.__version__, "peak_mb": peak_megabytes()}))  # fmt: skip
+    before = peak_megabytes()
+    load_pages(options.folder, options.pages)
+    print(json.dumps({"rows": rows, "peak_mb": peak_megabytes(), "before_mb": before}))
 
 
 if __name__ == "__main__":

@@ -304,7 +304,7 @@ def test_half_a_million_rows_fit_into_500_megabytes(
 ) -> None:
     folder = tmp_path_factory.mktemp("pages")
     run = subprocess.run(
-        [sys.executable, "-m", "tests.bench.minute_pages", str(folder), "--only-load"],
+        [sys.executable, "-m", "tests.bench.minute_pages", str(folder)],
         cwd=ROOT,
         env=database.process_environment(),
         capture_output=True,
