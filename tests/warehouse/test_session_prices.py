@@ -77,7 +77,8 @@ def test_a_file_with_prices_on_a_day_that_is_no_session_is_told_although_they_ar
     warehouse.loaders(
         "load", "--source", "marcap", "--from", "2024-01-12", "--to", "2024-01-15", MARCAP_BASE_URL=str(tmp_path)
     )  # fmt: skip
-    assert warehouse.dbt("run").returncode == 0
+    run = warehouse.dbt("run")
+    assert run.returncode == 0, run.stdout
     assert warehouse.rows(MISMATCHES) == [
         ("2024-01-12", "marcap", "SESSION_WITHOUT_PRICES"),
         ("2024-01-13", "marcap", "PRICES_ON_CLOSED_DAY"),
