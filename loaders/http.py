@@ -1,9 +1,11 @@
 """One HTTP client per service: retries, back-off and the vendor's rate, each from a library.
 
 dlt's `requests` client retries 429, 5xx, time-outs and dropped connections with exponential back-off and honours
-Retry-After; requests-ratelimiter keeps the published rate, retries included.
+Retry-After; requests-ratelimiter keeps the published rate, retries included. Requests are spaced evenly: a vendor counts what
+arrives within a second, and of a second's worth sent at once, a part arrives within the next one's second.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlparse
@@ -11,12 +13,13 @@ from urllib.parse import urlparse
 import requests
 from dlt.sources.helpers.requests import Client
 from requests.adapters import DEFAULT_POOLSIZE
-from requests_ratelimiter import LimiterAdapter
+from requests_ratelimiter import HostBucketFactory, Limiter, LimiterAdapter, Rate
 
 from loaders.config import RunSettings, SourceSettings
 from loaders.errors import RequestFailedError
 
 BUSY_STATUSES = (429, *range(500, 600))
+MILLISECONDS_PER_MINUTE = 60_000
 
 
 class VendorClient:
@@ -53,14 +56,16 @@ class VendorClient:
             request_max_retry_delay=120,
             retry_condition=is_worth_retrying,
         )
-        self._adapter = (
-            LimiterAdapter(
-                per_second=settings.requests_per_minute / 60,
+        self._limiter: Limiter | None = None
+        self._adapter: LimiterAdapter | None = None
+        if settings.requests_per_minute:
+            spaced = Rate(1, math.ceil(MILLISECONDS_PER_MINUTE / settings.requests_per_minute))
+            # the library's own reserve of 50 ms for each wait would halve a rate of 20 a second
+            self._limiter = Limiter(HostBucketFactory([spaced]), buffer_ms=0)
+            self._adapter = LimiterAdapter(
+                limiter=self._limiter,
                 pool_maxsize=max(DEFAULT_POOLSIZE, settings.concurrency),
             )
-            if settings.requests_per_minute
-            else None
-        )
 
     def send(
         self,
@@ -95,5 +100,6 @@ class VendorClient:
 
     def close(self) -> None:
         """Stop the rate limiter's thread and close connections."""
-        if self._adapter:
+        if self._adapter and self._limiter:
             self._adapter.close()
+            self._limiter.bucket_factory.close()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import sys
 from datetime import date
 from pathlib import Path
@@ -129,8 +128,13 @@ def load_pages(folder: Path, count: int = PAGES, **settings: Any) -> int:
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory that this process has held so far.
+
+    Not the operating system's `ru_maxrss`: that one keeps, across the start of a program, the peak of whoever started it.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) / 1024
 
 
 def main() -> None:
