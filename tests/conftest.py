@@ -7,8 +7,9 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -152,29 +153,45 @@ def postgres_server(scratch: Path) -> Iterator[dict[str, str]]:
 
 @dataclass(frozen=True)
 class _Maker:
-    """Makes and drops databases on the test server."""
+    """Makes and drops databases on the test server.
+
+    A name is used again when its database is gone: dbt's parsed project holds the name of the database and is read again by
+    the next module, which saves five seconds a database.
+    """
 
     server: dict[str, str]
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    taken: set[int] = field(default_factory=set)
 
     def execute(self, statement: str, *names: str) -> None:
         with Database(self.server).connect() as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def create(self, template: str = "template1") -> Database:
-        name = f"test_{uuid.uuid4().hex[:12]}"
+        number = next(number for number in count() if number not in self.taken)
+        self.taken.add(number)
+        name = f"test_{self.run}_{number}"
         self.execute("create database {} template {} strategy file_copy", name, template)
         return Database(self.server | {"PGDATABASE": name})
 
     def drop(self, database: Database) -> None:
         name = database.environment["PGDATABASE"]
         self.execute("drop database if exists {} with (force)", name)
-        shutil.rmtree(ROOT / "build" / "dbt" / name, ignore_errors=True)
+        self.taken.discard(int(name.rpartition("_")[2]))
 
 
 @pytest.fixture(scope="session")
-def template(postgres_server: dict[str, str]) -> Iterator[Callable[[bool], str]]:
+def maker(postgres_server: dict[str, str]) -> Iterator[_Maker]:
+    """The one that makes all databases of this run."""
+    made = _Maker(postgres_server)
+    yield made
+    for folder in (ROOT / "build" / "dbt").glob(f"test_{made.run}_*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(maker: _Maker) -> Iterator[Callable[[bool], str]]:
     """Name of an initialised, empty database to copy from: with True one for sample data."""
-    maker = _Maker(postgres_server)
     made: list[Database] = []
 
     @cache
@@ -193,10 +210,9 @@ def template(postgres_server: dict[str, str]) -> Iterator[Callable[[bool], str]]
 
 @pytest.fixture(scope="module")
 def new_database(
-    postgres_server: dict[str, str], template: Callable[[bool], str]
+    maker: _Maker, template: Callable[[bool], str]
 ) -> Iterator[Callable[..., Database]]:
     """Makes databases that are initialised, and dropped with the module: `new_database(sample=True)`."""
-    maker = _Maker(postgres_server)
     made: list[Database] = []
 
     def make(*, sample: bool = False) -> Database:

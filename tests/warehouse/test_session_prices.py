@@ -12,6 +12,7 @@ from tests.warehouse.test_revisions import BUILD, bar
 
 SPAN = ("load", "--source", "marcap", "--from", "2024-01-08", "--to", "2024-01-12", "--refresh")
 MISMATCHES = "select date::text, source, problem from quality.session_price_mismatches order by 1"
+LOOKED_AT = ("--select", "+session_price_mismatches", "+ohlcv_daily", "+dbt_test_results")
 OUTCOMES = (
     "select test_name, status from quality.dbt_test_results where table_name = 'session_price_mismatches'"
     " and invocation_id = (select invocation_id from ops.build_runs order by started_at desc limit 1) order by 1"
@@ -35,7 +36,7 @@ def test_a_session_between_priced_days_without_any_price_is_told_and_warned_of(
 ) -> None:
     # Wednesday lacks; Friday is past the end of the file, which is no statement about it
     assert load(warehouse, tmp_path, "2024-01-08", "2024-01-09", "2024-01-11") == 0
-    assert warehouse.dbt(*BUILD).returncode == 0
+    assert warehouse.dbt(*BUILD, *LOOKED_AT).returncode == 0
     assert warehouse.rows(MISMATCHES) == [("2024-01-10", "marcap", "SESSION_WITHOUT_PRICES")]
     tested = warehouse.dbt("test", "--select", "session_price_mismatches")
     assert tested.returncode == 0, tested.stdout
@@ -55,7 +56,7 @@ def test_prices_on_a_closed_day_fail_and_keep_nothing_from_being_published(
             "insert into seeds.trading_calendar_exceptions (exception_date, exception_kind, reason_ko, reason_en, source)"
             " values ('2024-01-09', 'CLOSED', '임시 휴장', 'Special closure', 'test')"
         )
-    built = warehouse.dbt("run")
+    built = warehouse.dbt("run", *LOOKED_AT)
     assert built.returncode == 0, built.stdout
     assert warehouse.rows(MISMATCHES) == [("2024-01-09", "marcap", "PRICES_ON_CLOSED_DAY")]
     tested = warehouse.dbt("test", "--select", "session_price_mismatches")
@@ -77,7 +78,7 @@ def test_a_file_with_prices_on_a_day_that_is_no_session_is_told_although_they_ar
     warehouse.loaders(
         "load", "--source", "marcap", "--from", "2024-01-12", "--to", "2024-01-15", MARCAP_BASE_URL=str(tmp_path)
     )  # fmt: skip
-    run = warehouse.dbt("run")
+    run = warehouse.dbt("run", *LOOKED_AT)
     assert run.returncode == 0, run.stdout
     assert warehouse.rows(MISMATCHES) == [
         ("2024-01-12", "marcap", "SESSION_WITHOUT_PRICES"),

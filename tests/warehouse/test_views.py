@@ -1,0 +1,77 @@
+"""Views that are built again under what stands on them."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Database
+from tests.warehouse.small_project import SmallProject
+
+VIEW = "{{ config(materialized='view') }} "
+MANY = 40
+
+
+@pytest.fixture
+def project(new_database: Callable[..., Database], tmp_path: Path) -> SmallProject:
+    return SmallProject.write(tmp_path / "project", new_database())
+
+
+def write(project: SmallProject, name: str, query: str) -> None:
+    (project.folder / "models" / f"{name}.sql").write_text(VIEW + query, encoding="utf-8")
+
+
+def test_what_stands_on_a_view_outlives_its_next_build(project: SmallProject) -> None:
+    project.dbt("run")
+    project.database.execute("create view marts.of_an_analyst as select scope from marts.upper")
+    write(project, "upper", "select *, 1 as added from {{ ref('lower') }}")
+    project.dbt("run", "--select", "lower", "upper")
+    assert project.database.rows(
+        "select (select count(*) from marts.of_an_analyst), (select count(added) from marts.upper)"
+    ) == [(0, 0)]
+
+
+def test_a_view_whose_columns_change_is_made_anew(project: SmallProject) -> None:
+    project.dbt("run")
+    write(project, "upper", "select scope as stock_code from {{ ref('lower') }}")
+    project.dbt("run", "--select", "upper")
+    columns = (
+        "select attname from pg_attribute where attrelid = 'marts.upper'::regclass and attnum > 0"
+    )
+    assert project.database.rows(columns) == [("stock_code",)]
+    # what was a table becomes a view
+    project.database.execute("drop view marts.upper; create table marts.upper (a integer)")
+    project.dbt("run", "--select", "upper")
+    assert project.database.rows(columns) == [("stock_code",)]
+
+
+def test_two_views_that_are_dropped_at_once_do_not_lock_each_other_out(
+    project: SmallProject,
+) -> None:
+    for name in ("left", "right"):
+        write(project, name, "select 1 as before")
+    project.dbt("run", "--select", "left", "right")
+    # the same views stand on both, which meet them in opposite orders
+    forth = "".join(f"create view marts.v{n} as select l.before from marts.left as l;" for n in range(MANY))  # fmt: skip
+    back = "".join(
+        f"create or replace view marts.v{n} as select l.before from marts.left as l, marts.right as r;"
+        for n in reversed(range(MANY))
+    )
+    project.database.execute(forth)
+    project.database.execute(back)
+    for name in ("left", "right"):
+        write(project, name, "select 1 as behind")
+    waiting = "select count(*) from pg_locks where not granted"
+    with ThreadPoolExecutor() as pool, project.database.connect() as onlooker:
+        # somebody has the one in the middle to himself, until both have come that far
+        onlooker.execute("begin")
+        onlooker.execute(f"comment on view marts.v{MANY // 2} is 'mine'")
+        build = pool.submit(project.dbt, "run", "--select", "left", "right", "--threads", "2")
+        while project.database.rows(waiting) != [(2,)] and not build.done():
+            time.sleep(0.05)
+        onlooker.execute("rollback")
+        build.result()
+    left = "select count(*) from pg_class where relname ~ '^v[0-9]+$'"
+    assert project.database.rows(left) == [(0,)]
