@@ -53,25 +53,23 @@ def test_two_views_that_are_dropped_at_once_do_not_lock_each_other_out(
     for name in ("left", "right"):
         write(project, name, "select 1 as before")
     project.dbt("run", "--select", "left", "right")
-    # the same views stand on both, which meet them in opposite orders
-    forth = "".join(f"create view marts.v{n} as select l.before from marts.left as l;" for n in range(MANY))  # fmt: skip
-    back = "".join(
-        f"create or replace view marts.v{n} as select l.before from marts.left as l, marts.right as r;"
-        for n in reversed(range(MANY))
-    )
-    project.database.execute(forth)
-    project.database.execute(back)
+    # the same views stand on both: PostgreSQL meets them oldest first where they stand on it at once, newest first one view on
+    for number in range(MANY):
+        project.database.execute(
+            f"create view marts.v{number} as select before from marts.left;"
+            f"create view marts.w{number} as select v.before from marts.v{number} as v, marts.right"
+        )
     for name in ("left", "right"):
         write(project, name, "select 1 as behind")
     waiting = "select count(*) from pg_locks where not granted"
     with ThreadPoolExecutor() as pool, project.database.connect() as onlooker:
         # somebody has the one in the middle to himself, until both have come that far
         onlooker.execute("begin")
-        onlooker.execute(f"comment on view marts.v{MANY // 2} is 'mine'")
+        onlooker.execute(f"comment on view marts.w{MANY // 2} is 'mine'")
         build = pool.submit(project.dbt, "run", "--select", "left", "right", "--threads", "2")
         while project.database.rows(waiting) != [(2,)] and not build.done():
             time.sleep(0.05)
         onlooker.execute("rollback")
         build.result()
-    left = "select count(*) from pg_class where relname ~ '^v[0-9]+$'"
+    left = "select count(*) from pg_class where relname ~ '^[vw][0-9]+$'"
     assert project.database.rows(left) == [(0,)]
