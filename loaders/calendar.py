@@ -117,6 +117,7 @@ def session_close(day: date) -> datetime:
     return datetime.combine(day, time.fromisoformat(_hours(day)["closes_at"]), KST)
 
 
+@cache
 def _hours(day: date) -> dict[str, str]:
     if not is_session(day):
         raise UsageError(f"{day} is no session of the exchange")

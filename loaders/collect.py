@@ -536,6 +536,7 @@ class _Batch:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._written: Future[None] | None = None
         self._answered = self._answered_scopes(cells)
+        self._retracted = self._retracted_hashes()
         self._entries: list[ledger.LedgerEntry] = []
         self._tables: dict[str, list[pa.Table]] = defaultdict(list)
         self._rows = 0
@@ -553,6 +554,12 @@ class _Batch:
             max(days),
         )
         return {cell.scope for cell in found}
+
+    def _retracted_hashes(self) -> set[str]:
+        """Payloads that must not come back; one query a batch instead of one a cell."""
+        return ledger.retracted_hashes(
+            self._collection.connection, self._collection.source.name, self._feed.datasets[0]
+        )
 
     def add(self, outcome: Outcome) -> None:
         entry = self._settle(outcome)
@@ -619,7 +626,7 @@ class _Batch:
             if outcome.statuses.get(cell, outcome.status) is Status.SUCCESS
         ]
         hashes = [answer.payload_sha256 for answer in outcome.answers if answer.payload_sha256]
-        if not cells or not hashes:
+        if not cells or self._retracted.isdisjoint(hashes):
             return outcome
         retracted = ledger.retracted_answer(
             self._collection.connection,
@@ -665,6 +672,7 @@ class _Batch:
             )
         self._entries, self._tables = [], defaultdict(list)
         self._rows = self._answers = 0
+        self._retracted = self._retracted_hashes()
 
     def wait(self) -> None:
         """Wait until everything that was flushed is written."""

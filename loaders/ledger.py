@@ -182,6 +182,21 @@ def records_before(
     return int(row[0]) if row else None
 
 
+def retracted_hashes(connection: psycopg.Connection, source: str, dataset: str) -> set[str]:
+    """Payloads of a source's answers about a dataset that are retracted, few as a rule."""
+    rows = connection.execute(
+        """
+        select distinct fetches.payload_sha256
+        from raw.retracted_fetches as retracted
+        inner join raw.fetches as fetches on retracted.fetch_id = fetches.fetch_id
+        inner join raw.fetch_cells as cells on retracted.fetch_id = cells.fetch_id
+        where cells.source = %s and cells.dataset = %s and fetches.payload_sha256 is not null
+        """,
+        (source, dataset),
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 def retracted_answer(
     connection: psycopg.Connection,
     source: str,

@@ -227,6 +227,7 @@ def _ask_minutes(
     earliest: str | None = None
     newest_page: str | None = None
     page_before: Answer | None = None
+    is_end_told = False
     for number in range(1, MOST_MINUTE_PAGES + 1):
         params = {
             "FID_COND_MRKT_DIV_CODE": division,
@@ -253,6 +254,7 @@ def _ask_minutes(
                 page_before
                 and page.answer.row_count
                 and not labels
+                and not is_end_told
                 and not _opens_the_day(page_before, cell.day, earliest or "")
             ):
                 # bars of the day before stand where the day has begun, and nowhere else
@@ -261,9 +263,10 @@ def _ask_minutes(
             break
         earliest, page_before = first, page.answer
         newest_page = newest_page or page.answer.payload_sha256
-        # bars of the day before follow where the day is at its end
-        has_other_days = len(labels) < page.answer.row_count
-        if has_other_days or first[:4] <= enough:
+        # bars of the day before follow where the day is at its end; one that is misplaced is told from them by the running
+        # total, and where off-hours trades are in that too, by a page more
+        is_end_told = _ends_with_earlier_days(page.answer, cell.day)
+        if (is_end_told and _opens_the_day(page.answer, cell.day, first)) or first[:4] <= enough:
             break
         hour = _hour_before(first)
     else:
@@ -281,6 +284,15 @@ def _labels(answer: Answer, day: date) -> list[str]:
         )
         if bar_day == wanted and label and len(label) == 6 and label.isdigit()
     ]
+
+
+def _ends_with_earlier_days(answer: Answer, day: date) -> bool:
+    """Whether a page, newest first, goes on into the days before: those follow the day's own bars, and nothing else does."""
+    wanted = yyyymmdd(day)
+    days = [bar_day or "" for bar_day in answer.days("stck_bsop_date")]
+    own = days.count(wanted)
+    own_first = days[:own] == [wanted] * own
+    return own_first and own < len(days) and all("" < other < wanted for other in days[own:])
 
 
 def _hour_before(label: str) -> str:

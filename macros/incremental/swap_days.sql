@@ -37,6 +37,25 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#
+    A condition on the numbers of answers: those that tell of the days to rebuild, as ranges of constants. A staging view is
+    no table whose index a join could use, so without it every raw row that was ever collected would be converted, and then
+    left out.
+    Example: where true … and_in_answers_to_days_to_rebuild('bars.fetch_id')
+#}
+{% macro and_in_answers_to_days_to_rebuild(column) -%}
+    {%- set days = days_to_rebuild() -%}
+    {%- if days is not none -%}
+        {%- set ranges = run_query(
+            "select format('" ~ column ~ " between %s and %s', lower(answers), upper(answers) - 1) from (select unnest(range_agg(of_day))"
+            ~ " as answers from (select int8range(min(fetch_id), max(fetch_id), '[]') as of_day from raw.fetch_cells where dataset in ('"
+            ~ model.config.meta.datasets | join("', '") ~ "') and collection_date in ("
+            ~ (days_as_sql_list(days) if days else 'null') ~ ') group by collection_date) as days) as ranges'
+        ).columns[0].values() | list -%}
+        and ({{ ranges | join(' or ') if ranges else 'false' }})
+    {%- endif -%}
+{%- endmacro %}
+
 {#  The sessions before the days to rebuild, `sessions_back` of them: what those are compared with  #}
 {% macro and_in_sessions_before_days_to_rebuild(column, sessions_back=1) -%}
     {%- set days = days_to_rebuild() -%}

@@ -283,6 +283,51 @@ def test_the_day_before_after_a_day_that_ends_with_its_page_is_no_error(
     assert status(database, "000018") == ("SUCCESS", None)
 
 
+@pytest.mark.parametrize(
+    ("code", "at", "day"),
+    [
+        ("000031", 0, "20260928"),
+        ("000032", 60, "20260930"),
+        # where the day before would stand
+        ("000033", -1, "20260928"),
+    ],
+)
+def test_one_bar_of_another_day_does_not_end_the_paging(
+    database: Database, code: str, at: int, day: str
+) -> None:
+    def with_a_stray_bar(number: int, rows: list[Row]) -> Reply | None:
+        if number > 1:
+            return None
+        rows[at] = rows[at] | {"stck_bsop_date": day}
+        return Reply(envelope(rows))
+
+    load(database, Vendor(whole_day(), spoil=with_a_stray_bar), code)
+    assert status(database, code) == ("SUCCESS", None)
+    assert len(raw_labels(database, code)) == 300
+
+
+def test_off_hours_trades_before_the_first_bar_do_not_make_its_page_doubtful(
+    database: Database,
+) -> None:
+    # trades from 11:00 on; the running total of the first bar holds what was traded before the opening
+    rows = [
+        row
+        | {
+            "stck_cntg_hour": f"{11 + n // 60:02d}{n % 60:02d}00",
+            "acml_tr_pbmn": str(int(row["acml_tr_pbmn"]) + 10**9),
+        }
+        for n, row in enumerate(whole_day(100))
+    ]
+
+    def then_the_day_before(_number: int, page: list[Row]) -> Reply | None:
+        before = [row | {"stck_bsop_date": "20260928"} for row in rows[::-1]]
+        return Reply(envelope([*page, *before][:120]))
+
+    vendor = Vendor(rows, spoil=then_the_day_before)
+    load(database, vendor, "000034")
+    assert status(database, "000034") == ("SUCCESS", None)
+
+
 def test_a_vendor_that_knows_one_page_only_is_believed_with_a_warning(database: Database) -> None:
     stuck = Vendor(whole_day(), ignores_hour=True)
     run = load(database, stuck, "000023")

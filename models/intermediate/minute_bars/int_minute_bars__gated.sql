@@ -16,29 +16,19 @@ calendar as (
     from {{ ref('trading_calendar') }}
 ),
 
-bars as (
-    select * from {{ ref('int_minute_bars__unioned') }}
-    where true {{ and_in_days_to_rebuild('trade_date') }}
-),
-
-bars_before as (
-    select * from {{ ref('int_minute_bars__unioned') }}
-    where true {{ and_in_sessions_before_days_to_rebuild('trade_date') }}
-),
-
 stock_days as (
     select
         source,
         stock_code,
         trade_date,
-        count(*) as bar_count,
-        count(*) filter (where num_nulls(close_price, volume) > 0) as bars_with_null,
+        sum(bar_count) as bar_count,
+        sum(bars_with_null) as bars_with_null,
         sum(volume) as volume,
-        sum(close_price) as closes,
-        sum(trading_value) filter (where trading_value is not null)
-        / nullif(sum(volume * close_price) filter (where trading_value is not null), 0) as value_ratio,
+        sum(closes) as closes,
+        sum(trading_value) / nullif(sum(value_by_closes), 0) as value_ratio,
         max(fetched_at) as fetched_at
-    from bars
+    from {{ ref('int_minute_bars__stock_days') }}
+    where true {{ and_in_days_to_rebuild('trade_date') }}
     group by source, stock_code, trade_date
 ),
 
@@ -47,10 +37,11 @@ stock_days_before as (
         source,
         stock_code,
         trade_date,
-        count(*) as bar_count,
+        sum(bar_count) as bar_count,
         sum(volume) as volume,
-        sum(close_price) as closes
-    from bars_before
+        sum(closes) as closes
+    from {{ ref('int_minute_bars__stock_days') }}
+    where true {{ and_in_sessions_before_days_to_rebuild('trade_date') }}
     group by source, stock_code, trade_date
 ),
 

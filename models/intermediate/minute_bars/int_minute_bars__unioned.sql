@@ -108,6 +108,7 @@ unioned as (
     inner join {{ ref(relation) }} as bars on cells.fetch_id = bars.fetch_id
     where
         cells.source = '{{ source_name }}'
+        {{ and_in_answers_to_days_to_rebuild('bars.fetch_id') }}
         -- a minute that was not over when a session was looked at is no bar yet
         and (cells.told_until >= bars.started_at + interval '1 minute') is not false
     {{ 'union all' if not loop.last }}
@@ -204,6 +205,8 @@ explained as (
             else 0
         end as unexplained_value
     from valued
+    -- `offset 0` keeps PostgreSQL from writing these expressions out wherever they are referred to, to compute them each time
+    offset 0
 ),
 
 -- what is wrong with a bar by itself
@@ -278,6 +281,7 @@ reviewed as (
         {{ unreviewed(*reviewed) }} as broken_row_rules,
         {{ lifted_rules(*reviewed) }} as reviewed_rules
     from checked
+    offset 0
 ),
 
 -- what makes the bars of a whole stock and day doubtful, and rows that share a minute
