@@ -24,6 +24,7 @@
     'stg_kis__daily_itemchartprice': 'kis',
     'stg_kiwoom__daily_chart': 'kiwoom',
 } -%}
+{% set at_hand = and_in_answers_to_days_to_rebuild('rows_of_source.fetch_id') -%}
 {% set with_isin = ['stg_infomax__stock_info', 'stg_krx__portal_daily_prices'] -%}
 fetch_cells as (
     select
@@ -85,10 +86,13 @@ vendor_rows as (
     left join closed_days on rows_of_source.trade_date = closed_days.date
     left join fetch_cells as asked_cells
         on closed_days.date = asked_cells.collection_date and fetch_spans.fetch_id = asked_cells.fetch_id
-    {% if relation == 'stg_kiwoom__daily_chart' %}
-    -- its pages have no first day: what lies before the days that were asked for is no mistake
-    where rows_of_source.trade_date is null or rows_of_source.trade_date >= fetch_spans.first_date
-    {% endif %}
+    where
+        true
+        {{ at_hand }}
+        {% if relation == 'stg_kiwoom__daily_chart' %}
+        -- its pages have no first day: what lies before the days that were asked for is no mistake
+        and (rows_of_source.trade_date is null or rows_of_source.trade_date >= fetch_spans.first_date)
+        {% endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

@@ -40,18 +40,40 @@
 {#
     A condition on the numbers of answers: those that tell of the days to rebuild, as ranges of constants. A staging view is
     no table whose index a join could use, so without it every raw row that was ever collected would be converted, and then
-    left out.
-    Example: where true … and_in_answers_to_days_to_rebuild('bars.fetch_id')
+    left out. Numbers that lie near each other share a range; there are fifty at most.
+    Example: {% set at_hand = and_in_answers_to_days_to_rebuild('bars.fetch_id') %} … where true {{ at_hand }}
 #}
 {% macro and_in_answers_to_days_to_rebuild(column) -%}
     {%- set days = days_to_rebuild() -%}
     {%- if days is not none -%}
-        {%- set ranges = run_query(
-            "select format('" ~ column ~ " between %s and %s', lower(answers), upper(answers) - 1) from (select unnest(range_agg(of_day))"
-            ~ " as answers from (select int8range(min(fetch_id), max(fetch_id), '[]') as of_day from raw.fetch_cells where dataset in ('"
-            ~ model.config.meta.datasets | join("', '") ~ "') and collection_date in ("
-            ~ (days_as_sql_list(days) if days else 'null') ~ ') group by collection_date) as days) as ranges'
-        ).columns[0].values() | list -%}
+        {%- set query -%}
+            with
+
+            answers as (
+                select fetch_id
+                from raw.fetch_cells
+                where
+                    fetch_id is not null
+                    and dataset in ('{{ model.config.meta.datasets | join("', '") }}')
+                    and collection_date in ({{ days_as_sql_list(days) if days else 'null' }})
+            ),
+
+            distances as (
+                select greatest(1000, (max(fetch_id) - min(fetch_id)) / 50) as near from answers
+            ),
+
+            ranges as (
+                select
+                    distances.near,
+                    unnest(range_agg(int8range(answers.fetch_id, answers.fetch_id + distances.near, '[]'))) as fetch_ids
+                from answers
+                cross join distances
+                group by distances.near
+            )
+
+            select format('{{ column }} between %s and %s', lower(fetch_ids), upper(fetch_ids) - 1 - near) from ranges
+        {%- endset -%}
+        {%- set ranges = run_query(query).columns[0].values() | list -%}
         and ({{ ranges | join(' or ') if ranges else 'false' }})
     {%- endif -%}
 {%- endmacro %}

@@ -135,7 +135,14 @@ def load(database: Database, environment: dict[str, str], day: str, *arguments: 
     assert run.returncode == 0, run.stderr
 
 
-BUILD = ("build", "--indirect-selection", "buildable", "--select", "+floating_shares", "+rejected_rows")
+BUILD = (
+    "build",
+    "--indirect-selection",
+    "buildable",
+    "--select",
+    "+floating_shares",
+    "+rejected_rows",
+)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@
     'stg_kis__component_stock_price': 'kis',
 } %}
 
+{% set at_hand = and_in_answers_to_days_to_rebuild('rows_of_source.fetch_id') %}
+
 with
 
 cells as (
@@ -58,7 +60,9 @@ unioned as (
         on
             cells.fetch_id = rows_of_source.fetch_id
             and cells.collection_date = rows_of_source.base_date
-    where cells.source = '{{ source_name }}'
+    where
+        cells.source = '{{ source_name }}'
+        {{ at_hand }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

@@ -13,6 +13,8 @@
     'stg_krx__portal_foreign_ownership': 'krx',
 } %}
 
+{% set at_hand = and_in_answers_to_days_to_rebuild('rows_of_source.fetch_id') %}
+
 with
 
 cells as (
@@ -49,7 +51,9 @@ unioned as (
         on
             cells.fetch_id = rows_of_source.fetch_id
             and cells.collection_date = rows_of_source.trade_date
-    where cells.source = '{{ source_name }}'
+    where
+        cells.source = '{{ source_name }}'
+        {{ at_hand }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

@@ -15,6 +15,8 @@
     'stg_infomax__index_constituents': 'infomax',
 } %}
 
+{% set at_hand = and_in_answers_to_days_to_rebuild('listed.fetch_id') %}
+
 with
 
 cells as (
@@ -68,7 +70,9 @@ unioned as (
         cells.is_current
     from cells
     inner join {{ ref(relation) }} as listed on cells.fetch_id = listed.fetch_id
-    where cells.source = '{{ source_name }}'
+    where
+        cells.source = '{{ source_name }}'
+        {{ at_hand }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

@@ -16,6 +16,8 @@
     'stg_krx__kosdaq_dd_trd': ['krx', 'krx_open_api_name'],
 } %}
 
+{% set at_hand = and_in_answers_to_days_to_rebuild('rows_of_source.fetch_id') %}
+
 with
 
 cells as (
@@ -64,7 +66,9 @@ unioned as (
             cells.fetch_id = rows_of_source.fetch_id
             and cells.collection_date = rows_of_source.trade_date
     inner join indices on rows_of_source.vendor_index = indices.{{ name_column }}
-    where cells.source = '{{ source_name }}'
+    where
+        cells.source = '{{ source_name }}'
+        {{ at_hand }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

@@ -19,6 +19,8 @@
 {% set labelled_sources = ['infomax', 'kis', 'kiwoom', 'krx'] %}
 {% set amounts = ['buy_volume', 'sell_volume', 'buy_value', 'sell_value'] %}
 
+{% set at_hand = and_in_answers_to_days_to_rebuild('flows.fetch_id') %}
+
 with
 
 cells as (
@@ -87,7 +89,9 @@ value_units as (
     from cells
     inner join {{ ref(relation) }} as flows
         on cells.fetch_id = flows.fetch_id and cells.collection_date = flows.trade_date
-    where cells.source = '{{ source_name }}'
+    where
+        cells.source = '{{ source_name }}'
+        {{ at_hand }}
 ),
 
 {{ relation }}_stocks as (
@@ -135,7 +139,9 @@ vendor_amounts as (
     from cells
     inner join {{ ref(relation) }} as flows
         on cells.fetch_id = flows.fetch_id and cells.collection_date = flows.trade_date
-    where cells.source = '{{ source_name }}'
+    where
+        cells.source = '{{ source_name }}'
+        {{ at_hand }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
     {% for relation, source_name in single_amounts.items() %}
@@ -163,7 +169,9 @@ vendor_amounts as (
     from cells
     inner join {{ ref(relation) }} as flows
         on cells.fetch_id = flows.fetch_id and cells.collection_date = flows.trade_date
-    where cells.source = '{{ source_name }}'
+    where
+        cells.source = '{{ source_name }}'
+        {{ at_hand }}
     group by cells.source, cells.attempt_id, flows.stock_code, flows.trade_date, flows.vendor_investor
     {% endfor %}
     {% for relation, (source_name, type_key) in single_types.items() %}

@@ -13,6 +13,8 @@
 -- Part of a day's value that its bars need not explain: off-hours trades are in the running total and in no bar.
 {% set unexplained_part = 0.01 %}
 
+{% set at_hand = and_in_answers_to_days_to_rebuild('bars.fetch_id') %}
+
 with
 
 -- every successful answer of the days at hand, superseded ones too: they say when a bar was first carried
@@ -108,7 +110,7 @@ unioned as (
     inner join {{ ref(relation) }} as bars on cells.fetch_id = bars.fetch_id
     where
         cells.source = '{{ source_name }}'
-        {{ and_in_answers_to_days_to_rebuild('bars.fetch_id') }}
+        {{ at_hand }}
         -- a minute that was not over when a session was looked at is no bar yet
         and (cells.told_until >= bars.started_at + interval '1 minute') is not false
     {{ 'union all' if not loop.last }}

@@ -58,6 +58,8 @@
 {% set single_amounts = {'stg_kiwoom__investors': 'kiwoom', 'stg_krx__portal_stock_investor_types': 'krx'} %}
 {% set answer_columns = ['answer_id', 'replaced_by_answer_id', 'answer_replaced_at', 'fetched_at', 'is_current'] %}
 
+{% set at_hand = and_in_answers_to_days_to_rebuild('vendor_rows.fetch_id') %}
+
 with
 
 answers as (
@@ -107,6 +109,7 @@ records as (
     where
         answers.dataset = '{{ dataset }}'
         and answers.source = '{{ source_name }}'
+        {{ at_hand }}
         {%- if day %}
         and answers.collection_date = vendor_rows.{{ day }}
         {%- endif %}
@@ -136,6 +139,7 @@ records as (
     where
         answers.dataset = 'investor_trading'
         and answers.source = '{{ source_name }}'
+        {{ at_hand }}
         and vendor_rows.side in ('BUY', 'SELL')
         and vendor_rows.measure is not null
     group by
