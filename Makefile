@@ -60,7 +60,7 @@ bench: setup ## what work costs beside its baseline, in build/bench.md [BENCH=mi
 lint: setup types ## ruff, sqlfluff, import-linter and types
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/sqlfluff lint --disable-progress-bar $(SQL)
+	@$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar $(SQL)
 
 fix: setup ## what ruff and sqlfluff can correct themselves
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format . ; $(BIN)/sqlfluff fix --disable-progress-bar $(SQL)

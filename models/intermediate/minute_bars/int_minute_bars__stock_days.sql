@@ -1,4 +1,4 @@
--- What the minutes of a stock and day come to: read by the gates and by the choice of a source, which need no bar after that.
+-- What the minutes of a stock and day come to: read by the gates and by the choice of a source, which need no bar then.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
