@@ -18,7 +18,9 @@ from tests.conftest import Database
 MONDAY, TUESDAY = "2024-01-08", "2024-01-09"
 CLOSES = {"005930": 76_500, "000660": 136_700, "035720": 56_900}
 BUILD = ("build", "--exclude-resource-type", "test", "unit_test")
-TOLD = ("--select", "+data_revisions", "+foreign_ownership_daily")
+TOLD = (
+    "--select", "+data_revisions", "+int_daily_prices__superseded", "+foreign_ownership_daily",
+)  # fmt: skip
 
 
 def bar(code: str, day: str, **changed: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tests.warehouse.test_revisions import BUILD, bar
 
 SPAN = ("load", "--source", "marcap", "--from", "2024-01-08", "--to", "2024-01-12", "--refresh")
 MISMATCHES = "select date::text, source, problem from quality.session_price_mismatches order by 1"
-LOOKED_AT = ("--select", "+session_price_mismatches", "+ohlcv_daily", "+dbt_test_results")
+LOOKED_AT = ("--select", "+session_price_mismatches", "+ohlcv_daily")
 OUTCOMES = (
     "select test_name, status from quality.dbt_test_results where table_name = 'session_price_mismatches'"
     " and invocation_id = (select invocation_id from ops.build_runs order by started_at desc limit 1) order by 1"
