@@ -536,7 +536,7 @@ class _Batch:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._written: Future[None] | None = None
         self._answered = self._answered_scopes(cells)
-        self._retracted = self._retracted_hashes()
+        self._retracted = self._retracted_answers()
         self._entries: list[ledger.LedgerEntry] = []
         self._tables: dict[str, list[pa.Table]] = defaultdict(list)
         self._rows = 0
@@ -555,9 +555,9 @@ class _Batch:
         )
         return {cell.scope for cell in found}
 
-    def _retracted_hashes(self) -> set[str]:
-        """Payloads that must not come back; one query a batch instead of one a cell."""
-        return ledger.retracted_hashes(
+    def _retracted_answers(self) -> dict[str, list[ledger.Retracted]]:
+        """Answers that must not come back; one query a batch instead of one a cell."""
+        return ledger.retracted_answers(
             self._collection.connection, self._collection.source.name, self._feed.datasets[0]
         )
 
@@ -625,16 +625,16 @@ class _Batch:
             for cell in outcome.cells
             if outcome.statuses.get(cell, outcome.status) is Status.SUCCESS
         ]
-        hashes = [answer.payload_sha256 for answer in outcome.answers if answer.payload_sha256]
-        if not cells or self._retracted.isdisjoint(hashes):
-            return outcome
-        retracted = ledger.retracted_answer(
-            self._collection.connection,
-            self._collection.source.name,
-            self._feed.datasets[0],
-            cells,
-            hashes,
-            latest_only=self._feed.latest_only,
+        scopes, days = {cell.scope for cell in cells}, {cell.day for cell in cells}
+        retracted = max(
+            (
+                found.fetch_id
+                for answer in outcome.answers
+                for found in self._retracted.get(answer.payload_sha256 or "", ())
+                # of a feed that tells only the latest state an answer of another day counts too
+                if found.cell.scope in scopes and (self._feed.latest_only or found.cell.day in days)
+            ),
+            default=None,
         )
         if retracted is None:
             return outcome
@@ -672,7 +672,7 @@ class _Batch:
             )
         self._entries, self._tables = [], defaultdict(list)
         self._rows = self._answers = 0
-        self._retracted = self._retracted_hashes()
+        self._retracted = self._retracted_answers()
 
     def wait(self) -> None:
         """Wait until everything that was flushed is written."""

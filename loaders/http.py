@@ -56,14 +56,12 @@ class VendorClient:
             request_max_retry_delay=120,
             retry_condition=is_worth_retrying,
         )
-        self._limiter: Limiter | None = None
         self._adapter: LimiterAdapter | None = None
         if settings.requests_per_minute:
             spaced = Rate(1, math.ceil(MILLISECONDS_PER_MINUTE / settings.requests_per_minute))
             # the library's own reserve of 50 ms for each wait would halve a rate of 20 a second
-            self._limiter = Limiter(HostBucketFactory([spaced]), buffer_ms=0)
             self._adapter = LimiterAdapter(
-                limiter=self._limiter,
+                limiter=Limiter(HostBucketFactory([spaced]), buffer_ms=0),
                 pool_maxsize=max(DEFAULT_POOLSIZE, settings.concurrency),
             )
 
@@ -100,6 +98,6 @@ class VendorClient:
 
     def close(self) -> None:
         """Stop the rate limiter's thread and close connections."""
-        if self._adapter and self._limiter:
+        if self._adapter:
             self._adapter.close()
-            self._limiter.bucket_factory.close()
+            self._adapter.limiter.bucket_factory.close()

@@ -4,6 +4,7 @@ Answers and cells of a batch are written in one transaction after the batch's dl
 sees is whole. Writers take turns: `ledger_id` grows in the order of commits, which the incremental models rely on.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -182,63 +183,32 @@ def records_before(
     return int(row[0]) if row else None
 
 
-def retracted_hashes(connection: psycopg.Connection, source: str, dataset: str) -> set[str]:
-    """Payloads of a source's answers about a dataset that are retracted, few as a rule."""
+@dataclass(frozen=True)
+class Retracted:
+    """What a retracted answer told of: its fetch id and one of its cells."""
+
+    fetch_id: int
+    cell: Cell
+
+
+def retracted_answers(
+    connection: psycopg.Connection, source: str, dataset: str
+) -> dict[str, list[Retracted]]:
+    """A source's retracted answers about a dataset, few as a rule, by the hash of their payload."""
     rows = connection.execute(
         """
-        select distinct fetches.payload_sha256
+        select fetches.payload_sha256, retracted.fetch_id, cells.collection_date, cells.scope
         from raw.retracted_fetches as retracted
         inner join raw.fetches as fetches on retracted.fetch_id = fetches.fetch_id
         inner join raw.fetch_cells as cells on retracted.fetch_id = cells.fetch_id
-        where cells.source = %s and cells.dataset = %s and fetches.payload_sha256 is not null
+        where cells.source = %s and cells.dataset = %s and cells.status = 'RETRACTED'
         """,
         (source, dataset),
     ).fetchall()
-    return {row[0] for row in rows}
-
-
-def retracted_answer(
-    connection: psycopg.Connection,
-    source: str,
-    dataset: str,
-    cells: Sequence[Cell],
-    hashes: Sequence[str],
-    *,
-    latest_only: bool,
-) -> int | None:
-    """The retracted answer to one of these cells that has one of these payloads, or None.
-
-    Args:
-        connection: to the warehouse.
-        source: name of the source.
-        dataset: one dataset of the feed.
-        cells: what was asked.
-        hashes: of the payloads that came.
-        latest_only: for a feed that tells only the latest state, an answer of another day counts too.
-    """
-    row = connection.execute(
-        """
-        select max(retracted.fetch_id)
-        from raw.retracted_fetches as retracted
-        inner join raw.fetches as fetches on retracted.fetch_id = fetches.fetch_id
-        inner join raw.fetch_cells as cells on retracted.fetch_id = cells.fetch_id
-        where fetches.payload_sha256 = any(%(hashes)s)
-            and cells.source = %(source)s
-            and cells.dataset = %(dataset)s
-            and cells.status = 'RETRACTED'
-            and cells.scope = any(%(scopes)s)
-            and (%(latest_only)s or cells.collection_date = any(%(days)s))
-        """,
-        {
-            "source": source,
-            "dataset": dataset,
-            "scopes": [cell.scope for cell in cells],
-            "days": [cell.day for cell in cells],
-            "hashes": list(hashes),
-            "latest_only": latest_only,
-        },
-    ).fetchone()
-    return row[0] if row else None
+    found: dict[str, list[Retracted]] = defaultdict(list)
+    for payload_sha256, fetch_id, day, scope in rows:
+        found[payload_sha256].append(Retracted(fetch_id, Cell(day, scope)))
+    return dict(found)
 
 
 @dataclass(frozen=True)

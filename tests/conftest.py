@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
@@ -84,7 +84,9 @@ class Database:
             {"DBT_PROFILES_DIR": "profiles"} | WITHOUT_UNIT_TESTS,
         )
 
-    def build(self, *relations: str) -> subprocess.CompletedProcess[str]:
+    def build(
+        self, *relations: str, options: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         """Build these relations with all they are made of, and run the tests that need nothing else.
 
         A third of the whole project, mostly; that all of it builds together is shown by the whole sample market, by the
@@ -96,6 +98,7 @@ class Database:
             "buildable",
             "--select",
             *(f"+{name}" for name in relations),
+            *options,
         )
 
     def process_environment(self) -> dict[str, str]:

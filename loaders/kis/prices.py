@@ -227,7 +227,6 @@ def _ask_minutes(
     earliest: str | None = None
     newest_page: str | None = None
     page_before: Answer | None = None
-    is_end_told = False
     for number in range(1, MOST_MINUTE_PAGES + 1):
         params = {
             "FID_COND_MRKT_DIV_CODE": division,
@@ -254,7 +253,7 @@ def _ask_minutes(
                 page_before
                 and page.answer.row_count
                 and not labels
-                and not is_end_told
+                and not _ends_with_earlier_days(page_before, cell.day)
                 and not _opens_the_day(page_before, cell.day, earliest or "")
             ):
                 # bars of the day before stand where the day has begun, and nowhere else
@@ -265,8 +264,10 @@ def _ask_minutes(
         newest_page = newest_page or page.answer.payload_sha256
         # bars of the day before follow where the day is at its end; one that is misplaced is told from them by the running
         # total, and where off-hours trades are in that too, by a page more
-        is_end_told = _ends_with_earlier_days(page.answer, cell.day)
-        if (is_end_told and _opens_the_day(page.answer, cell.day, first)) or first[:4] <= enough:
+        if first[:4] <= enough or (
+            _ends_with_earlier_days(page.answer, cell.day)
+            and _opens_the_day(page.answer, cell.day, first)
+        ):
             break
         hour = _hour_before(first)
     else:

@@ -43,7 +43,7 @@
     it meets them, and two threads that meet the same views from two sides would wait for each other for ever.
 #}
 {% macro one_drop_at_a_time(as_function=false) -%}
-    {{ 'perform' if as_function else 'select' }} pg_advisory_xact_lock(hashtext('korean_market_warehouse drops'));
+    {{ 'perform' if as_function else 'select' }} pg_advisory_xact_lock(hashtext('korean_market_warehouse.drop'));
 {%- endmacro %}
 
 {#  dbt's hook for whatever is dropped with what stands on it  #}

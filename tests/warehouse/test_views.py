@@ -67,7 +67,10 @@ def test_two_views_that_are_dropped_at_once_do_not_lock_each_other_out(
         onlooker.execute("begin")
         onlooker.execute(f"comment on view marts.w{MANY // 2} is 'mine'")
         build = pool.submit(project.dbt, "run", "--select", "left", "right", "--threads", "2")
-        while project.database.rows(waiting) != [(2,)] and not build.done():
+        deadline = time.monotonic() + 60
+        while project.database.rows(waiting) != [(2,)]:
+            assert not build.done(), "the build ended without being held up"
+            assert time.monotonic() < deadline
             time.sleep(0.05)
         onlooker.execute("rollback")
         build.result()

@@ -135,14 +135,7 @@ def load(database: Database, environment: dict[str, str], day: str, *arguments: 
     assert run.returncode == 0, run.stderr
 
 
-BUILD = (
-    "build",
-    "--indirect-selection",
-    "buildable",
-    "--select",
-    "+floating_shares",
-    "+rejected_rows",
-)
+BUILT = ("floating_shares", "rejected_rows")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +149,7 @@ def warehouse(new_database: Callable[..., Database], recorded: March2021) -> Dat
             database, environment, PRICE_DAY, "--source", "krx", "--dataset", "ohlcv_daily",
             "--scope", "KOSPI",
         )  # fmt: skip
-    built = database.dbt(*BUILD)
+    built = database.build(*BUILT)
     assert built.returncode == 0, built.stdout
     return database
 
@@ -193,7 +186,7 @@ def test_lists_that_come_later_are_taken_in_and_what_exceeds_them_is_not_publish
 ) -> None:
     with vendors(recorded) as (_, environment):
         load(warehouse, environment, DAY, "--source", "krx", "--dataset", "stocks")
-    built = warehouse.dbt(*BUILD)
+    built = warehouse.build(*BUILT)
     assert built.returncode == 0, built.stdout
     floats = recorded.float_of()
     priced = {row["ISU_CD"]: int(row["LIST_SHRS"].replace(",", "")) for row in recorded.prices}
@@ -217,6 +210,6 @@ def test_lists_that_come_later_are_taken_in_and_what_exceeds_them_is_not_publish
 def test_a_rebuild_from_scratch_gives_the_same(warehouse: Database) -> None:
     query = "select * from marts.floating_shares order by stock_code"
     before = warehouse.rows(query)
-    built = warehouse.dbt(*BUILD, "--full-refresh")
+    built = warehouse.build(*BUILT, options=("--full-refresh",))
     assert built.returncode == 0, built.stdout
     assert warehouse.rows(query) == before

@@ -284,6 +284,7 @@ reviewed as (
         {{ unreviewed(*reviewed) }} as broken_row_rules,
         {{ lifted_rules(*reviewed) }} as reviewed_rules
     from checked
+    -- as above
     offset 0  -- noqa: AM09
 ),
 

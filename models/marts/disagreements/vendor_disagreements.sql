@@ -284,7 +284,7 @@ published as (
         ('index_daily', 'index_daily', 'index_name', 'time'),
         ('foreign_ownership_daily', 'foreign_ownership_daily', 'stock_code', 'time'),
         ('etf_portfolios', 'etf_portfolios', 'etf_code', 'base_date'),
-        ('ohlcv_minute', 'int_minute_bars__chosen', 'stock_code', 'trade_date'),
+        ('ohlcv_minute', 'int_minute_bars__chosen_stock_days', 'stock_code', 'trade_date'),
     ] %}
     select
         '{{ dataset }}' as dataset,
