@@ -176,7 +176,9 @@ def load(
                 if result.stopped:
                     break
     failed = sum(result.cells[Status.FAILED] + result.cells[Status.PARTIAL] for result in results)
-    nothing_came = bool(results) and not any(result.collected for result in results)
+    # a look at the session that gave way before its first answer has asked for nothing
+    asked = [result for result in results if any(result.cells.values()) or result.stopped]
+    nothing_came = bool(asked) and not any(result.collected for result in asked)
     if nothing_came or skipped == len(selection):
         log.error("nothing that was asked for could be collected; the lines above say why")
         raise typer.Exit(1)

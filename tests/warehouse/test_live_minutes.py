@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
 import psycopg
@@ -183,8 +184,10 @@ def test_a_look_that_fails_takes_nothing_away_and_the_next_one_goes_back_further
     ]
 
 
+WAITS = "select pg_advisory_lock(hashtext('korean_market_warehouse.load'), hashtext('kis.api'))"
+
+
 def test_it_gives_way_to_a_load_that_waits(polled: Running) -> None:
-    waits = "select pg_advisory_lock(hashtext('korean_market_warehouse.load'), hashtext('kis.api'))"
     held = "select count(*) from pg_locks where locktype = 'advisory' and granted and objsubid = 2"
     process = subprocess.Popen(
         [sys.executable, "-m", "loaders", *LIVE, "--source", "kis"], cwd=ROOT, text=True,
@@ -200,7 +203,7 @@ def test_it_gives_way_to_a_load_that_waits(polled: Running) -> None:
         with polled.database.connect() as final:
             final.execute("set lock_timeout = '20s'")
             try:
-                final.execute(waits)
+                final.execute(WAITS)
             except psycopg.errors.LockNotAvailable:
                 pytest.fail("a final load was kept waiting")
         _, told = process.communicate(timeout=60)
@@ -208,6 +211,33 @@ def test_it_gives_way_to_a_load_that_waits(polled: Running) -> None:
         process.kill()
     assert process.returncode == 0, told
     assert "gives way" in told
+
+
+def test_one_that_gives_way_before_its_first_answer_has_not_failed(polled: Running) -> None:
+    def wait_for_waiting(number: int) -> None:
+        deadline = time.monotonic() + 60
+        waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        while polled.database.rows(waiting) != [(number,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    with (
+        ThreadPoolExecutor() as pool,
+        polled.database.connect() as before,
+        polled.database.connect() as final,
+    ):
+        before.execute(WAITS)
+        look = pool.submit(polled.database.loaders, *LIVE, "--source", "kis", **polled.environment)
+        wait_for_waiting(1)
+        # the final load stands in the line behind it when its turn comes
+        turn = pool.submit(final.execute, WAITS)
+        wait_for_waiting(2)
+        before.execute("select pg_advisory_unlock_all()")
+        done = look.result(timeout=60)
+        turn.result(timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "gives way" in done.stderr
+    assert "could be collected" not in done.stderr
 
 
 def without_fetches(database: Database, relation: str, *left_out: str) -> list[tuple[object, ...]]:
