@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Replay:
     """A running server: its address, and what it was asked."""
 
     base_url: str
+    account: str = field(default_factory=lambda: uuid4().hex)
+    """An application key of its own: tokens are kept by address and key, and a port comes again within one run of tests."""
     asked: list[Asked] = field(default_factory=list)
 
 

@@ -90,7 +90,7 @@ def serving(vendor: Vendor) -> Iterator[tuple[Replay, dict[str, str]]]:
             replay,
             {
                 "KIS_BASE_URL": replay.base_url,
-                "KIS_APP_KEY": "key",
+                "KIS_APP_KEY": replay.account,
                 "KIS_APP_SECRET": "secret-value",
                 "KIS_REQUESTS_PER_MINUTE": "0",
                 "KIS_TOKEN_INTERVAL_SECONDS": "0",
@@ -139,7 +139,7 @@ def test_all_pages_come_with_the_vendors_headers(database: Database) -> None:
     assert vendor.pages == 3, "the page that begins at 09:00 is the last one"
     asked = replay.asked[1]
     assert {name: asked.headers[name] for name in ("appkey", "tr_id", "custtype")} == {
-        "appkey": "key",
+        "appkey": replay.account,
         "tr_id": "FHKST03010230",
         "custtype": "P",
     }
@@ -200,7 +200,7 @@ def test_no_token_says_what_to_do(database: Database, reply: Reply, words: str) 
         run = database.loaders(
             "load", "--source", "kis", "--dataset", "ohlcv_minute", "--scope", "000004",
             "--from", DAY, "--to", DAY,
-            KIS_BASE_URL=replay.base_url, KIS_APP_KEY="some-key", KIS_APP_SECRET="some-secret",
+            KIS_BASE_URL=replay.base_url, KIS_APP_KEY=replay.account, KIS_APP_SECRET="some-secret",
             KIS_REQUESTS_PER_MINUTE="0",
         )  # fmt: skip
     assert run.returncode == 1

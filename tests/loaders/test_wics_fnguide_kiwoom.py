@@ -413,7 +413,7 @@ def test_pages_end_or_are_an_error(
         run = real.loaders(
             "load", "--source", "kiwoom", "--dataset", "ohlcv_daily", "--scope", "005930",
             "--from", first_day, "--to", "2026-10-06",
-            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.base_url, KIWOOM_SECRET_KEY="not-said",
+            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
             KIWOOM_REQUESTS_PER_MINUTE="0",
         )  # fmt: skip
     assert "Traceback" not in run.stderr
@@ -437,7 +437,7 @@ def test_a_token_that_is_refused_again_stops_the_source(
     with replaying(lambda asked: TOKEN if "token" in asked.path else refused) as vendor:
         run = real.loaders(
             "load", "--source", "kiwoom", "--dataset", "stocks",
-            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.base_url, KIWOOM_SECRET_KEY="not-said",
+            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
         )  # fmt: skip
     assert run.returncode == 1
     assert "a new token is refused too" in run.stderr

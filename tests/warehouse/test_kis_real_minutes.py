@@ -110,9 +110,9 @@ def warehouse(
         ):
             run = database.loaders(
                 "load", *arguments, "--strict",
-                KIS_BASE_URL=replay.base_url, KIS_APP_KEY="key", KIS_APP_SECRET="secret-value",
+                KIS_BASE_URL=replay.base_url, KIS_APP_KEY=replay.account, KIS_APP_SECRET="secret-value",
                 KIS_REQUESTS_PER_MINUTE="0", KIS_TOKEN_INTERVAL_SECONDS="0",
-                KIWOOM_BASE_URL=replay.base_url, KIWOOM_APP_KEY="key", KIWOOM_SECRET_KEY="secret-value",
+                KIWOOM_BASE_URL=replay.base_url, KIWOOM_APP_KEY=replay.account, KIWOOM_SECRET_KEY="secret-value",
                 KIWOOM_REQUESTS_PER_MINUTE="0",
             )  # fmt: skip
             assert run.returncode == 0, run.stderr
