@@ -19,6 +19,7 @@ from psycopg import sql
 from sandbox.accounts import server_account
 from sandbox.embedded import EmbeddedServer
 from sandbox.simulator.server import NOW, SEED, Simulator, running_simulator
+from tests import programs
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
@@ -63,24 +64,29 @@ class Database:
 
     def loaders(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m loaders`."""
-        return self._run([sys.executable, "-m", "loaders", *arguments], environment)
+        return self._run(["loaders", *arguments], environment)
 
     def report(self, page: Path) -> subprocess.CompletedProcess[str]:
         """Run `python -m ops.report`."""
-        return self._run([sys.executable, "-m", "ops.report", "--output", str(page)], {})
+        return subprocess.run(
+            [sys.executable, "-m", "ops.report", "--output", str(page)],
+            cwd=ROOT,
+            env=self.process_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run dbt with folders of its own, so that tests do not get into each other's way.
 
-        A process of its own costs three seconds more than dbt inside this one, and is what users start: dbt leaves
-        adapters, logs and the variables of `.env` behind in the process it runs in. Unit tests know no data: they run
-        once, in the test of their own, and in `make demo`.
+        Unit tests know no data: they run once, in the test of their own, and in `make demo`.
         """
         folder = ROOT / "build" / "dbt" / self.environment["PGDATABASE"]
-        dbt = str(Path(sys.executable).parent / "dbt")
         places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
         return self._run(
-            [dbt, *arguments, *places],
+            ["dbt", *arguments, *places],
             {"DBT_PROFILES_DIR": "profiles"} | WITHOUT_UNIT_TESTS,
         )
 
@@ -110,14 +116,8 @@ class Database:
     def _run(
         self, command: list[str], environment: dict[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self.process_environment() | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
+        return programs.run(
+            command, folder=ROOT, environment=self.process_environment() | environment
         )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from tests import programs
 from tests.conftest import ROOT, Database
 
 PROJECT = {
@@ -128,7 +129,7 @@ class SmallProject:
 
     def _command(self, *arguments: str) -> list[str]:
         return [
-            str(Path(sys.executable).parent / "dbt"),
+            "dbt",
             *arguments,
             "--project-dir",
             str(self.folder),
@@ -138,10 +139,9 @@ class SmallProject:
         return self.database.process_environment() | {"DBT_PROFILES_DIR": str(ROOT / "profiles")}
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self._command(*arguments), cwd=self.folder, env=self._environment(), stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return programs.run(
+            self._command(*arguments), folder=self.folder, environment=self._environment()
+        )
 
     def dbt(self, *arguments: str) -> str:
         """Run dbt to a good end; returns what it printed."""
@@ -161,7 +161,8 @@ class SmallProject:
         with self.database.connect() as holder:
             holder.execute("select pg_advisory_lock(1)")
             process = subprocess.Popen(
-                self._command("build", "--vars", f"stall: {model}", *arguments), cwd=self.folder,
+                self._command("build", "--vars", f"stall: {model}", *arguments),
+                executable=Path(sys.executable).parent / "dbt", cwd=self.folder,
                 env=self._environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
             try:

@@ -6,12 +6,12 @@ Every input is a table of words: at `known_at` a key was said to be so, or, with
 import json
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg import sql
 
+from tests import programs
 from tests.conftest import ROOT, Database
 
 REAL = (
@@ -120,11 +120,12 @@ class SnapshotProject:
     def dbt(self, **replay: str) -> subprocess.CompletedProcess[str]:
         """`dbt build`; with a mapping for the var replay_snapshots what `make replay-snapshots` runs."""
         asked = ["--vars", json.dumps({"replay_snapshots": replay})] if replay else []
-        return subprocess.run(
-            [Path(sys.executable).parent / "dbt", "--no-use-colors", "build", *asked], cwd=self.folder,
-            env=self.database.process_environment() | {"DBT_PROFILES_DIR": str(ROOT / "profiles")},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return programs.run(
+            ["dbt", "--no-use-colors", "build", *asked],
+            folder=self.folder,
+            environment=self.database.process_environment()
+            | {"DBT_PROFILES_DIR": str(ROOT / "profiles")},
+        )
 
     def build(self, **replay: str) -> str:
         """The same, to a good end; returns what dbt printed."""
