@@ -30,7 +30,7 @@ FOREIGN = (
 
 WITHOUT_UNIT_TESTS = {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}
 # what goes wrong stands in what dbt prints; a log of every statement takes a sixth of its time
-WITHOUT_LOG = {"DBT_LOG_LEVEL_FILE": "none"}
+WITHOUT_LOG = {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,11 @@
 {#
     The part of the ledger that the model at hand has to take in, as numbers: above `after`, up to `to`. `to` is the run's
     mark, or less where a parent is behind. Numbers and not subqueries, so that the planner knows how little that is.
+
+    Asked once when a model is compiled and once when it runs: `model` lives as long as either, and keeps the answer.
 #}
 {% macro ledger_range() -%}
+    {%- if model.ledger_range is defined -%}{{ return(model.ledger_range) }}{%- endif -%}
     {%- set query -%}
         select
             coalesce((select ledger_id from ops.build_progress where model = '{{ model.unique_id }}'), 0),
@@ -59,15 +62,17 @@
             )
     {%- endset -%}
     {%- set row = run_query(query).rows[0] -%}
-    {{ return({'after': row[0] | int, 'to': row[1] | int}) }}
+    {%- do model.update({'ledger_range': {'after': row[0] | int, 'to': row[1] | int}}) -%}
+    {{ return(model.ledger_range) }}
 {%- endmacro %}
 
 {#
     Days of which something is new to the model at hand, as texts: answers that came or were retracted, days that its last run
     found held by a gate, which are looked at again though nothing new has come, and days of reviewed exceptions that are others
-    than those it was built with.
+    than those it was built with. Asked as often as ledger_range().
 #}
 {% macro changed_days() -%}
+    {%- if model.changed_days is defined -%}{{ return(model.changed_days | list) }}{%- endif -%}
     {%- set range = ledger_range() -%}
     {%- set query -%}
         select to_char(collection_date, 'YYYY-MM-DD')
@@ -89,7 +94,8 @@
         {%- endif %}
         order by 1
     {%- endset -%}
-    {{ return(run_query(query).columns[0].values() | list) }}
+    {%- do model.update({'changed_days': run_query(query).columns[0].values()}) -%}
+    {{ return(model.changed_days | list) }}
 {%- endmacro %}
 
 {#
