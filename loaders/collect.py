@@ -541,6 +541,8 @@ class _Batch:
         self._tables: dict[str, list[pa.Table]] = defaultdict(list)
         self._rows = 0
         self._answers = 0
+        # of lists that this run has taken in, by scope and day
+        self._lengths: dict[str, dict[date, int]] = defaultdict(dict)
 
     def _answered_scopes(self, cells: Sequence[Cell]) -> set[str]:
         """Scopes with an answer that a new one may repeat; one query instead of one a cell, where there is none."""
@@ -575,7 +577,7 @@ class _Batch:
 
     def _settle(self, outcome: Outcome) -> ledger.LedgerEntry:
         """Decide between new rows and "as before", and take the rows in."""
-        outcome = self._refuse_retracted(self._refuse_shrunk(outcome))
+        outcome = self._refuse_shrunk(self._refuse_retracted(outcome))
         fetch_ids = tuple(answer.fetch_id for answer in outcome.answers)
         entry = ledger.LedgerEntry(self._feed, outcome, fetch_ids, datetime.now(calendar.KST))
         successful = [c for c in outcome.cells if entry.status_of(c) is Status.SUCCESS]
@@ -604,19 +606,32 @@ class _Batch:
             return outcome
         records = sum(answer.row_count for answer in outcome.answers)
         for cell in outcome.cells:
-            before = ledger.records_before(
-                self._collection.connection,
-                self._collection.source.name,
-                self._feed.datasets[0],
-                cell,
-            )
-            if before and records < (1 - allowed) * before:
+            before = self._records_before(cell)
+            if records < (1 - allowed) * before:
                 error = (
                     f"{self._feed.name} {cell.scope}: the list shrank from {before} to {records} records, which is not"
                     " believed; if it is true, load again with ACCEPT_SHRUNK_LISTS=true"
                 )
                 return replace(outcome, status=Status.FAILED, error=error, statuses={})
+        for cell in outcome.cells:
+            self._lengths[cell.scope][cell.day] = records
         return outcome
+
+    def _records_before(self, cell: Cell) -> int:
+        """Records of the list before, 0 where there is none; it may be one of this run that is not written yet."""
+        written = ledger.records_before(
+            self._collection.connection,
+            self._collection.source.name,
+            self._feed.datasets[0],
+            cell,
+        )
+        found = dict([written] if written else [])
+        found |= {
+            day: records
+            for day, records in self._lengths[cell.scope].items()
+            if timedelta() <= cell.day - day <= timedelta(days=ledger.LOOK_BACK_DAYS)
+        }
+        return found[max(found)] if found else 0
 
     def _refuse_retracted(self, outcome: Outcome) -> Outcome:
         """An answer that was taken back and comes again is a failed cell: its rows must not return in silence."""

@@ -14,6 +14,9 @@ from psycopg.types.json import Jsonb
 
 from loaders.feeds import DONE, Cell, Feed, Outcome, Status
 
+LOOK_BACK_DAYS = 60
+"""Days that the list before may lie back, to be one that a new list is held against."""
+
 
 def take_turn(connection: psycopg.Connection, source: str, service: str) -> None:
     """Wait until no other load works on a service; held until this connection takes its next turn or closes.
@@ -161,26 +164,32 @@ def answered_cells(
 
 def records_before(
     connection: psycopg.Connection, source: str, dataset: str, cell: Cell
-) -> int | None:
-    """Records of the newest successful answers to a scope before or on a day, or None where there are none."""
+) -> tuple[date, int] | None:
+    """Day and records of the newest successful answers to a scope before or on a day, or None where there are none."""
     row = connection.execute(
         """
-        select sum(fetches.row_count)
+        select cells.collection_date, sum(fetches.row_count)
         from raw.fetch_cells as cells
         inner join raw.fetches as fetches on cells.fetch_id = fetches.fetch_id
         where cells.source = %(source)s
             and cells.dataset = %(dataset)s
             and cells.scope = %(scope)s
-            and cells.collection_date between %(day)s - 60 and %(day)s
+            and cells.collection_date between %(day)s - %(look_back)s and %(day)s
             and cells.status in ('SUCCESS', 'UNCHANGED')
             and cells.attempt_id not in (select attempt_id from raw.retracted_attempts)
         group by cells.collection_date, cells.attempt_id
         order by cells.collection_date desc, cells.attempt_id desc
         limit 1
         """,
-        {"source": source, "dataset": dataset, "scope": cell.scope, "day": cell.day},
+        {
+            "source": source,
+            "dataset": dataset,
+            "scope": cell.scope,
+            "day": cell.day,
+            "look_back": LOOK_BACK_DAYS,
+        },
     ).fetchone()
-    return int(row[0]) if row else None
+    return (row[0], int(row[1])) if row else None
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,22 @@ def test_half_a_list_of_the_sample_market_is_a_failed_cell(
     assert "the list shrank from 19 to 9 records" in run.stderr, run.stderr
 
 
+def test_half_a_list_is_held_against_the_one_before_it_in_the_same_run(
+    new_database: Callable[..., Database], simulator_without_portal: Simulator
+) -> None:
+    database = new_database(sample=True)
+    simulator_without_portal.plant_fault(path="members KOSPI200", kind="half", after=1)
+    run = database.loaders(
+        *MEMBERS[:-len(DAY)], "--from", "2026-05-06", "--to", "2026-05-08", "--strict",
+        **simulator_without_portal.environment,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "the list shrank from 19 to 9 records" in run.stderr, run.stderr
+    assert database.rows(
+        "select collection_date::text, status from raw.fetch_cells where scope = 'KOSPI200' order by 1"
+    ) == [("2026-05-06", "SUCCESS"), ("2026-05-07", "FAILED"), ("2026-05-08", "SUCCESS")]
+
+
 def test_cp949_is_read(sample: Database, simulator_without_portal: Simulator) -> None:
     simulator_without_portal.plant_fault(path="members KOSPI200", kind="cp949")
     run = sample.loaders(*MEMBERS, "--refresh", **simulator_without_portal.environment)
