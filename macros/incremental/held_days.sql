@@ -21,12 +21,12 @@
 
 {#
     Days of the model's datasets that are held, as texts. `condition` is is_day_held, where the day as a whole stays as it was,
-    or is_held, where some source is.
+    or is_held, where some source is. The model at hand, or another node.
     Example: held_days('is_day_held')
 #}
-{% macro held_days(condition) -%}
+{% macro held_days(condition, node_id=none) -%}
     {%- set found = [] -%}
-    {%- for id in gates_above(graph.nodes[model.unique_id]) -%}
+    {%- for id in gates_above(graph.nodes[node_id or model.unique_id]) -%}
         {%- set node = graph.nodes[id] -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if relation -%}
@@ -41,4 +41,31 @@
 {#  true for the database of the sample market, whose clock stands still: when it was asked says nothing  #}
 {% macro clock_stands_still() -%}
     {{ return(execute and run_query("select coalesce(max(kind), '') = 'SAMPLE' from ops.warehouse").rows[0][0]) }}
+{%- endmacro %}
+
+{#
+    on-run-start: a full refresh has nothing but the newest answers, so that a day that is held would go, though it is published
+    as it was last good. It does not begin before somebody has decided about those days.
+#}
+{% macro refuse_to_lose_held_days() -%}
+    {%- if not flags.FULL_REFRESH or var('full_refresh_loses_held_days', false) -%}{{ return('') }}{%- endif -%}
+    {%- set lost = [] -%}
+    {%- for id in selected_resources if id.startswith('model.') -%}
+        {%- set node = graph.nodes[id] -%}
+        {%- set meta = node.config.meta -%}
+        {%- set days = held_days('is_day_held', id) if meta.get('held_by') else [] -%}
+        {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) if days else none -%}
+        {%- if relation -%}
+            {%- do lost.extend(run_query(
+                "select distinct '" ~ node.name ~ " ' || " ~ day_of_row(meta) ~ ' from ' ~ relation ~ ' where ' ~ lies_on_days(meta, days)
+            ).columns[0].values()) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if lost -%}
+        {{ exceptions.raise_compiler_error(
+            'a full refresh would lose what gates hold as it was last good: ' ~ lost | sort | join(', ')
+            ~ '. Look at quality.held_days and retract or review these answers first; or let the days go with'
+            ~ " --vars 'full_refresh_loses_held_days: true'"
+        ) }}
+    {%- endif -%}
 {%- endmacro %}

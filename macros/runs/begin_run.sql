@@ -23,6 +23,7 @@
         {%- do run_query(create_run_register()) -%}
         {%- do run_query(create_snapshot_progress()) -%}
         {%- do check_replay() -%}
+        {%- do refuse_to_lose_held_days() -%}
         {%- do register_or_refuse() -%}
         {#-  alone from here on: to alter a table that a live run writes would be to wait for its longest model  -#}
         {%- do run_query(create_run_tables()) -%}

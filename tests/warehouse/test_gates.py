@@ -213,6 +213,24 @@ def test_a_review_that_is_withdrawn_takes_its_row_back(
     assert publisher.differences(states["held"]) == {"2024-01-11"}
 
 
+def test_a_full_refresh_does_not_lose_what_a_held_day_was(publisher: Publisher) -> None:
+    refresh = ("run", "--full-refresh", "--select", *MARTS)
+    before = publisher.published()
+    refused = publisher.database.dbt(*refresh)
+    assert refused.returncode != 0
+    told = " ".join(refused.stdout.split())
+    assert (
+        "would lose what gates hold as it was last good: market_cap_daily 2024-01-10, market_cap_daily 2024-01-12"
+        in told
+    )
+    assert "--vars 'full_refresh_loses_held_days: true'" in told
+    assert publisher.published() == before
+    # a refused run is none: the next one does not wait for it
+    decided = publisher.database.dbt(*refresh, "--vars", "full_refresh_loses_held_days: true")
+    assert decided.returncode == 0, decided.stdout
+    assert publisher.differences(before) == {day for day, _ in publisher.held()}
+
+
 def test_good_answers_release_every_day(publisher: Publisher, states: dict[str, Published]) -> None:
     publisher.load(**{f"on_{day.replace('-', '_')}": on(day) for day in SESSIONS})
     status, told = publisher.build()
