@@ -43,6 +43,22 @@ def run(
     return subprocess.CompletedProcess(list(command), code, output, errors)
 
 
+def run_whole(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """The same as users start it, libraries read anew: what a benchmark times."""
+    program, *arguments = command
+    start = (
+        [sys.executable, "-m", program]
+        if program == "loaders"
+        else [str(Path(sys.executable).parent / program)]
+    )
+    return subprocess.run(
+        [*start, *arguments], cwd=folder, env=environment,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 def _execute(
     command: list[str], folder: str, environment: dict[str, str], texts: list[Path]
 ) -> None:

@@ -28,7 +28,7 @@ class Build:
 def build(database: Database, *arguments: str) -> Build:
     """Run dbt to a good end."""
     with stop_watch() as watch:
-        done = database.dbt(*arguments)
+        done = database.dbt(*arguments, "--write-json")
     assert done.returncode == 0, done.stdout[-4000:]
     target = ROOT / "build" / "dbt" / database.environment["PGDATABASE"] / "target"
     results = json.loads((target / "run_results.json").read_text())["results"]

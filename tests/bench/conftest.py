@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.embedded import EmbeddedServer
+from tests import programs
 from tests.bench.report import Report
 from tests.conftest import ROOT, Database
 from tests.timescale.server import named_timescale_server
@@ -26,6 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def report(request: pytest.FixtureRequest) -> Report:
     """What the run has found so far."""
     return request.config.stash[REPORT]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def whole_programs() -> Iterator[None]:
+    """Programs start as users start them: that is what is timed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programs, "run", programs.run_whole)
+        yield
 
 
 @pytest.fixture(scope="session")
