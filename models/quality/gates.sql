@@ -7,6 +7,7 @@
     'index_daily': 'int_index_levels__gated',
     'etf_portfolios': 'int_etf_portfolios__gated',
     'floating_shares': 'int_floating_shares__gated',
+    'index_components': 'int_index_members__gated',
 } %}
 
 with

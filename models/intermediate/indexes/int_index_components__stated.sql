@@ -5,13 +5,19 @@
 
 with
 
+held as (
+    {{ sources_held(ref('int_index_members__gated')) }}
+),
+
 lists as (
     select
         source,
         index_name,
         trade_date
     from {{ ref('int_index_members__unioned') }}
-    where broken_rules = ''
+    where
+        broken_rules = ''
+        and (source, trade_date) not in (select held.source, held.trade_date from held)
 ),
 
 members as (
