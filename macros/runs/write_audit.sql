@@ -68,6 +68,7 @@
         'same_keys': 'COMPLETENESS_CHECK',
         'row_count_per_group': 'COMPLETENESS_CHECK',
         'rows_per_session': 'COMPLETENESS_CHECK',
+        'snapshots_move': 'FRESHNESS_CHECK',
         'no_missing_sessions': 'COMPLETENESS_CHECK',
         'members_on_any_day': 'COMPLETENESS_CHECK',
         'no_failed_cells': 'COMPLETENESS_CHECK',

@@ -1,19 +1,28 @@
 """Every generic test of the project passes rows that it must pass and finds those that it must not; what it finds is kept."""
 
+import gzip
+import json
 import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 import yaml
 
-from tests.conftest import ROOT, Database
+from tests.conftest import REAL_DATA, ROOT, Database
 from tests.warehouse.small_project import PROJECT, SmallProject
 
 # relations that tests refer to by name, and what stands in for them: the week of Chuseok 2026, closed on two days
 SUPPORT = {
     "trading_calendar": """
-        select day::date as date, day::date not in ('2026-09-24', '2026-09-25', '2026-09-26', '2026-09-27') as is_session
-        from generate_series('2026-09-21'::timestamp, '2026-09-30'::timestamp, '1 day') as day
+        select
+            day::date as date, day::date not in ('2026-09-24', '2026-09-25', '2026-09-26', '2026-09-27') as is_session,
+            (day + interval '9 hours') at time zone 'Asia/Seoul' as opens_at,
+            (day + interval '15 hours 30 minutes') at time zone 'Asia/Seoul' as closes_at
+        from (
+            select '2026-06-01'::timestamp as day
+            union all
+            select generate_series('2026-09-21'::timestamp, '2026-09-30'::timestamp, '1 day')
+        ) as days
     """,
     "stg_audit__warehouse": "select 'REAL' as kind, now() as checked_at",
     "stocks": """
@@ -113,6 +122,18 @@ CASES: dict[str, tuple[dict[str, object], str, str, str, str]] = {
         "('2026-09-21'::date), ('2026-09-21'::date), ('2026-09-22'::date)",
         "('2026-09-21'::date), ('2026-09-21'::date), ('2026-09-21'::date), ('2026-09-22'::date)", '"row_count": 1',
     ),
+    "snapshots_move": (
+        {"moment": "moment", "columns": ["bought", "sold"], "group_by": ["market"], "at_most": 0.25, "at_least": 4},
+        "market, moment, bought, sold",
+        # one of four repeats; before the opening and with too few looks anything does
+        "('A', '2026-09-21 08:50+09'::timestamptz, 0, 0), ('A', '2026-09-21 08:55+09', 0, 0), "
+        "('A', '2026-09-21 09:00+09', 0, 0), ('A', '2026-09-21 09:01+09', 0, 0), "
+        "('A', '2026-09-21 09:02+09', 1, 0), ('A', '2026-09-21 09:03+09', 1, 1), "
+        "('B', '2026-09-21 09:00+09', 0, 0), ('B', '2026-09-21 09:01+09', 0, 0)",
+        "('A', '2026-09-21 09:00+09'::timestamptz, 0, 0), ('A', '2026-09-21 09:01+09', 0, 0), "
+        "('A', '2026-09-21 09:02+09', 0, 0), ('A', '2026-09-21 09:03+09', 1, 0)",
+        '"repeat_count": 2',
+    ),
     "within_price_limit_by_regime": (
         {"prices": ["high_price", "low_price"]}, "stock_code, time, base_price, high_price, low_price",
         # to the limit; before a delisting; a fund; a first session; fifteen percent while that was the limit
@@ -137,6 +158,22 @@ CASES: dict[str, tuple[dict[str, object], str, str, str, str]] = {
         "('005930', '2018-05-04'::date, 2595000, 5)", '"true_close_price": 51900',
     ),
 }  # fmt: skip
+
+
+FLOWS = REAL_DATA / "flows" / "kb_market_flow_1min_2026-06-01.json.gz"
+
+
+def flows_by_minute() -> str:
+    """Flows of foreigners and individuals, minute by minute, as a broker's page showed them on a day: a query."""
+    snapshots = json.loads(gzip.decompress(FLOWS.read_bytes()))["snapshots"]
+    rows = ", ".join(
+        f"('{market}', '{investor}', '{taken['ts']}'::timestamptz, {told['매수']}, {told['매도']})"
+        for taken in snapshots
+        for market in ("kospi", "kosdaq")
+        for investor in ("외국인", "개인")
+        for told in [taken[market][investor]]
+    )
+    return f"select * from (values {rows}) as told (market, investor, moment, bought, sold)"
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +202,15 @@ def results(
             (folder / f"{name}.sql").write_text(query, encoding="utf-8")
             attached = {test: {"arguments": arguments, "config": {"severity": "warn"}}}
             models.append({"name": name, "data_tests": [attached]})
+    if FLOWS.exists():
+        (folder / "flows_by_minute.sql").write_text(flows_by_minute(), encoding="utf-8")
+        asked = {
+            "moment": "moment",
+            "columns": ["bought", "sold"],
+            "group_by": ["market", "investor"],
+        }
+        attached = {"snapshots_move": {"arguments": asked, "config": {"severity": "warn"}}}
+        models.append({"name": "flows_by_minute", "data_tests": [attached]})
     (folder / "models.yml").write_text(yaml.safe_dump({"models": models}), encoding="utf-8")
     project.dbt("build")
     yield database
@@ -186,6 +232,20 @@ def test_it_passes_what_it_must_and_finds_what_it_must(results: Database, test: 
     # the failing keys are kept with the result, and the kind of check has a word of its own
     assert CASES[test][4] in str(rows)
     assert check_type != "BUSINESS_RULE_CHECK"
+
+
+@pytest.mark.skipif(not FLOWS.exists(), reason=f"no {FLOWS}")
+def test_a_page_of_flows_that_stands_still_for_a_third_of_the_minutes_is_found(
+    results: Database,
+) -> None:
+    ((status, rows),) = results.rows(
+        "select status, failing_rows from quality.dbt_test_results where table_name = 'flows_by_minute'"
+    )
+    assert status == "warn"
+    assert isinstance(rows, list)
+    found = {(row["market"], row["investor"]): row["repeat_count"] for row in rows}
+    assert set(found) == {(m, i) for m in ("kospi", "kosdaq") for i in ("외국인", "개인")}
+    assert all(100 < count < 200 for count in found.values()), found
 
 
 def test_rows_that_cannot_be_listed_are_no_end_of_a_run(results: Database) -> None:
