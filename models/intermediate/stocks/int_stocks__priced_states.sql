@@ -134,37 +134,39 @@ present as (
     {% endif %}
 ),
 
+-- joined before anything is put in order: from rows in order the planner would compare every day with every file
 followed as (
     select
         present.*,
+        whole_files.next_list_date,
         lead(present.list_date) over (
             partition by present.source, present.market, present.stock_code order by present.list_date
         ) as next_own_date
     from present
+    left join whole_files
+        on
+            present.source = whole_files.source
+            and present.market = whole_files.market
+            and present.list_date = whole_files.list_date
 ),
 
 vanished as (
     select
-        followed.source,
-        followed.market,
-        followed.segment,
-        followed.stock_code,
-        whole_files.next_list_date as list_date,
-        followed.stock_name,
-        followed.listed_shares,
-        followed.fetch_id,
+        source,
+        market,
+        segment,
+        stock_code,
+        next_list_date as list_date,
+        stock_name,
+        listed_shares,
+        fetch_id,
         null::integer as row_number
     from followed
-    inner join whole_files
-        on
-            followed.source = whole_files.source
-            and followed.market = whole_files.market
-            and followed.list_date = whole_files.list_date
     where
-        followed.is_listed
-        and followed.market <> 'KONEX'
-        and whole_files.next_list_date is not null
-        and (followed.next_own_date is null or followed.next_own_date > whole_files.next_list_date)
+        is_listed
+        and market <> 'KONEX'
+        and next_list_date is not null
+        and (next_own_date is null or next_own_date > next_list_date)
 ),
 
 states as (
