@@ -405,7 +405,7 @@ PLANTS = (
     Plant("half a list", "of the bars of a day", BARS, "2026-05-14", "*", every_other, LOADER, "cell ohlcv_daily infomax ALL 2026-05-14"),
     Plant("half a list", "of a portfolio", FUNDS, FUND_DAYS[1], "993010", every_other, LOADER, "cell etf_portfolios infomax 993010 2026-05-08"),
     Plant("half a list", "of the bars of a market", KRX_BARS, "2026-05-13", "*", every_other, GATE, "gate ohlcv_daily krx 2026-05-13 ROW_COUNT", {"MKT_NM": "KOSDAQ"}),
-    Plant("half a list", "of an index's members", KRX_MEMBERS, "2026-05-12", "K2G01P", every_other, WARN, "warned index_components krx 990020 2026-05-12 LIST_AND_LOG_DISAGREE"),
+    Plant("half a list", "of an index's members", KRX_MEMBERS, "2026-05-12", "K2G01P", every_other, LOADER, "refused index_components krx KOSPI200 2026-05-12"),
     Plant("half a list", "of what foreigners hold", KRX_FOREIGN, THU, "*", every_other, GATE, "gate foreign_ownership_daily krx 2026-05-07 ROW_COUNT", {"?mktId": "KSQ"}),
     # --- split without factor
     Plant("split without factor", "the base is yesterday's close", BARS, SPLIT_DAY, "990010", put(base_price=lambda r: r["base_price"] * 50), WARN, "PRICE_BEYOND_LIMIT"),

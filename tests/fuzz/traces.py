@@ -8,6 +8,11 @@ QUERIES = (
     " select distinct on (source, dataset, scope, collection_date) source, dataset, scope, collection_date, status"
     " from raw.fetch_cells order by source, dataset, scope, collection_date, ledger_id desc) as newest"
     " where status in ('FAILED', 'PARTIAL')",
+    # an answer that was refused, and that another way in made good
+    "select distinct concat_ws(' ', 'refused', refused.dataset, refused.source, refused.scope, refused.collection_date)"
+    " from raw.fetch_cells as refused inner join raw.fetch_cells as later on (refused.source, refused.dataset, refused.scope,"
+    " refused.collection_date) = (later.source, later.dataset, later.scope, later.collection_date)"
+    " and refused.ledger_id < later.ledger_id where refused.status = 'FAILED' and later.status = 'SUCCESS'",
     "select distinct concat_ws(' ', 'rejected', dataset, source, stock_code, trade_date, rule_id) from quality.rejected_rows"
     " where rule_id !~ '^HELD_|NO_TRADES|OTHER_DAY'",
     # the last minutes of the day before follow the first of a day, by the vendor's habit; others of it do not
