@@ -25,7 +25,8 @@
     {%- if flags.FULL_REFRESH or var('test_window_days') | string == 'all' or not load_relation(relation) -%}
         {{ return('') }}
     {%- endif -%}
-    {#- the newest day of a view that groups its table is the table's (meta.window_of): of the view it would cost all history -#}
+    {#- the newest day of a view that groups its table, or lists what is wrong with it, is the table's (meta.window_of): of the view
+        it would cost all history, and a view without a row has none -#}
     {%- set table = graph.nodes['model.' ~ project_name ~ '.' ~ meta.window_of] if meta.get('window_of') else none -%}
     {%- set newest_day = (table.config.meta.day_column if table else meta.day_column) -%}
     {%- set newest = run_query("select to_char(max(" ~ newest_day ~ ")::date - " ~ var('test_window_days')

@@ -134,8 +134,8 @@ dates as (
     group by snapshot_name, business_date
 ),
 
--- what failed, and has not come since
-unanswered as (
+-- what failed, and has not come since; made once, the planner would ask for it anew on every date
+unanswered as materialized (
     select
         failed.dataset,
         failed.known_date,
