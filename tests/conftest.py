@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +28,8 @@ FOREIGN = (
 )  # fmt: skip
 
 WITHOUT_UNIT_TESTS = {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}
-# what goes wrong stands in what dbt prints; a log of every statement takes a sixth of its time
-WITHOUT_LOG = {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
+# what goes wrong stands in what dbt prints; a log of every statement and JSON of every node take time that no test has use of
+WITHOUT_FILES = {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,10 @@ class Database:
 
     def report(self, page: Path) -> subprocess.CompletedProcess[str]:
         """Run `python -m ops.report`."""
-        return subprocess.run(
-            [sys.executable, "-m", "ops.report", "--output", str(page)],
-            cwd=ROOT,
-            env=self.process_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
+        return programs.run_whole(
+            ["ops.report", "--output", str(page)],
+            folder=ROOT,
+            environment=self.process_environment(),
         )
 
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -111,7 +106,7 @@ class Database:
         """The user's environment without vendors' settings, pointed at this database."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         quick = {"HTTP_BACKOFF_SECONDS": "0.01", "HTTP_ATTEMPTS": "3"}
-        return kept | self.environment | quick | WITHOUT_LOG
+        return kept | self.environment | quick | WITHOUT_FILES
 
     def _run(
         self, command: list[str], environment: dict[str, str]

@@ -15,6 +15,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+DBT = Path(sys.executable).parent / "dbt"
+"""The script; every other program is a module."""
+
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.postgres", "loaders.__main__"])
 
@@ -46,13 +49,9 @@ def run(
 def run_whole(
     command: Sequence[str], *, folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """The same as users start it, libraries read anew: what a benchmark times."""
+    """The same as users start it, libraries read anew: what a benchmark times, and any other module of the project."""
     program, *arguments = command
-    start = (
-        [sys.executable, "-m", program]
-        if program == "loaders"
-        else [str(Path(sys.executable).parent / program)]
-    )
+    start = [str(DBT)] if program == "dbt" else [sys.executable, "-m", program]
     return subprocess.run(
         [*start, *arguments], cwd=folder, env=environment,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
@@ -68,10 +67,8 @@ def _execute(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    program, *arguments = command
-    if program == "loaders":
-        sys.argv[1:] = arguments
-        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    sys.argv = list(command)
+    if command[0] == "dbt":
+        runpy.run_path(str(DBT), run_name="__main__")
     else:
-        sys.argv = [str(Path(sys.executable).parent / program), *arguments]
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        runpy.run_module(command[0], run_name="__main__", alter_sys=True)

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,7 +161,7 @@ class SmallProject:
             holder.execute("select pg_advisory_lock(1)")
             process = subprocess.Popen(
                 self._command("build", "--vars", f"stall: {model}", *arguments),
-                executable=Path(sys.executable).parent / "dbt", cwd=self.folder,
+                executable=programs.DBT, cwd=self.folder,
                 env=self._environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
             try:

@@ -65,7 +65,8 @@ kept as (
         earlier_lists.source,
         earlier_lists.index_name,
         earlier_lists.trade_date,
-        earlier_lists.earlier_date,
+        earlier_lists.member_count,
+        earlier_lists.earlier_count,
         count(members.stock_code) as kept_count
     from earlier_lists
     inner join members as earlier
@@ -80,29 +81,20 @@ kept as (
             and earlier_lists.trade_date = members.trade_date
             and earlier.stock_code = members.stock_code
     group by
-        earlier_lists.source, earlier_lists.index_name, earlier_lists.trade_date, earlier_lists.earlier_date
+        earlier_lists.source, earlier_lists.index_name, earlier_lists.trade_date, earlier_lists.earlier_date,
+        earlier_lists.member_count, earlier_lists.earlier_count
 ),
 
 compared as (
     select
-        earlier_lists.source,
-        earlier_lists.index_name,
-        earlier_lists.trade_date,
-        percentile_disc(0.5) within group (order by earlier_lists.earlier_count) as expected_count,
-        percentile_disc(0.5) within group (
-            order by earlier_lists.member_count::double precision / earlier_lists.earlier_count
-        ) as row_count,
-        percentile_disc(0.5) within group (
-            order by kept.kept_count::double precision / earlier_lists.earlier_count
-        ) as kept_share
-    from earlier_lists
-    inner join kept
-        on
-            earlier_lists.source = kept.source
-            and earlier_lists.index_name = kept.index_name
-            and earlier_lists.trade_date = kept.trade_date
-            and earlier_lists.earlier_date = kept.earlier_date
-    group by earlier_lists.source, earlier_lists.index_name, earlier_lists.trade_date
+        source,
+        index_name,
+        trade_date,
+        percentile_disc(0.5) within group (order by earlier_count) as expected_count,
+        percentile_disc(0.5) within group (order by member_count::double precision / earlier_count) as row_count,
+        percentile_disc(0.5) within group (order by kept_count::double precision / earlier_count) as kept_share
+    from kept
+    group by source, index_name, trade_date
 ),
 
 measured as (
