@@ -10,14 +10,18 @@ connection for reading and for numbers; outcomes come back in the order of the c
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
+from statistics import fmean
 from typing import Any, Literal
 
 import psycopg
@@ -51,18 +55,26 @@ from loaders.feeds import (
 from loaders.http import VendorClient
 from loaders.journal import Journal, key_of
 from loaders.parallel import in_order
-from loaders.payload import parse_json, records_to_table
+from loaders.payload import Rows, SentRecords, pack, parse_json, take_in, unpack
 from loaders.progress import Progress
 
 SAMPLE_HEADER = "X-Sample-Data"
 DEFAULT_WINDOW_SESSIONS = 20
-BATCH_ROWS = 250_000
-BATCH_ANSWERS = 2_000
+BATCH_ROWS = 260_000
+BATCH_ANSWERS = 5_000
 ROWS_THAT_NEED_STATISTICS = 10_000
 """After a load of so many the next build would join by scanning, for want of fresh statistics."""
-FETCH_IDS_AT_ONCE = 32
+ROWS_BETWEEN_STATISTICS = 1_000_000
+"""Of a load that goes on."""
+FETCH_IDS_AT_ONCE = 256
 MINUTE_SETTLES = timedelta(seconds=10)
 """After its end a minute still takes in trades, and two clocks differ by some seconds."""
+PARTS_AT_ONCE = 128
+WORTH_THREADS_SECONDS = 0.002
+"""Waiting for an answer that is shorter than reading it is no matter; threads that never wait make each other slower.
+
+So quick are the answers that a killed load had received.
+"""
 FAILURES_BEFORE_STOP = 3
 """Requests in a row without any answer after which a host counts as unreachable; those under way together count once."""
 
@@ -109,6 +121,22 @@ class Question:
         return hashlib.sha256(steady).hexdigest()
 
 
+class _Waits:
+    """How long the vendor lets one wait for an answer, lately."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[float] = deque(maxlen=64)
+
+    def add(self, seconds: float) -> None:
+        """An answer came after so long."""
+        self._seconds.append(seconds)
+
+    def mean(self) -> float:
+        """Seconds for an answer; a vendor that has not been asked yet is one that lies behind a network."""
+        seconds = tuple(self._seconds)
+        return fmean(seconds) if seconds else math.inf
+
+
 class Collection:
     """What a feed's collector works with: settings, client, ledger and the database of one run of one service.
 
@@ -147,6 +175,7 @@ class Collection:
         self.reused = 0
         self._client = VendorClient(settings, run, service.is_busy, service.is_final)
         self._lock = threading.RLock()
+        self._waits = _Waits()
         self._feed: Feed | None = None
         self._journal: Journal | None = None
         self._fetch_ids: deque[int] = deque()
@@ -236,10 +265,12 @@ class Collection:
         if received:
             with self._lock:
                 self.reused += 1
+            self._waits.add(0)
             answer.fetched_at = received.received_at
             self._take_in(answer, question, 200, received.content, received.headers)
             return answer
         try:
+            asked_at = time.perf_counter()
             response = self.send(
                 "GET" if question.sent_as == "query" else "POST",
                 question.path,
@@ -249,6 +280,7 @@ class Collection:
         except RequestFailedError as error:
             answer.error = str(error)
             return answer
+        self._waits.add(time.perf_counter() - asked_at)
         answer.fetched_at = datetime.now(calendar.KST)
         self._take_in(answer, question, response.status_code, response.content, response.headers)
         # an answer without records says "not yet" as often as "nothing": it is asked for again
@@ -341,19 +373,24 @@ class Collection:
         """Outcomes of the feed in the order of the cells, until the vendor stops; what was under way then is still given."""
 
         def collect(part: Sequence[Cell]) -> list[Outcome]:
-            return [] if self.stopped else list(feed.collect(self, part))
+            return [] if self.stopped else list(map(_with_rows, feed.collect(self, part)))
 
         if feed.apart is None or self.concurrency == 1:
             for outcome in feed.collect(self, cells):
-                yield outcome
+                yield _with_rows(outcome)
                 if self.stopped:
                     return
             return
         parts = (part for part in feed.apart(cells) if not self.stopped)
-        results = in_order(collect, parts, self.concurrency)
         try:
-            for found in results:
-                yield from found
+            while some := list(islice(parts, PARTS_AT_ONCE)):
+                is_worth_threads = self._waits.mean() >= WORTH_THREADS_SECONDS
+                for found in (
+                    in_order(collect, some, self.concurrency)
+                    if is_worth_threads
+                    else map(collect, some)
+                ):
+                    yield from found
         except BaseException as error:
             # nobody reads on: the threads ask for nothing more
             self.stopped = self.stopped or f"{self.source.name}: cut short ({type(error).__name__})"
@@ -390,7 +427,7 @@ class Collection:
 
     def _read(
         self, answer: Answer, question: Question, status: int, content: bytes
-    ) -> dict[str, pa.Table]:
+    ) -> dict[str, SentRecords | pa.Table]:
         if status != 200:
             self.service.check_status(status, content)
             snippet = content.decode(errors="replace").strip()[:120]
@@ -399,9 +436,7 @@ class Collection:
         by_endpoint = records if isinstance(records, Mapping) else {answer.endpoint: records}
         tables = {}
         for endpoint, rows in by_endpoint.items():
-            tables[endpoint], unknown = records_to_table(
-                self.table(endpoint), rows, answer.fetch_id
-            )
+            tables[endpoint], unknown = take_in(self.table(endpoint), rows, answer.fetch_id)
             self.warn_unknown(endpoint, unknown)
         return tables
 
@@ -418,6 +453,16 @@ class Collection:
                     endpoint=endpoint,
                     field=name,
                 )
+
+
+def _with_rows(outcome: Outcome) -> Outcome:
+    """Take the rows out of the answers, in the thread that read them: for another one they would lie far away."""
+    found = defaultdict(list)
+    for answer in outcome.answers:
+        for endpoint, rows in answer.take().items():
+            found[endpoint].append(rows)
+    outcome.rows.update((endpoint, pack(parts)) for endpoint, parts in found.items())
+    return outcome
 
 
 _SENT_AS = {"query": "params", "form": "form", "json": "json"}
@@ -538,9 +583,10 @@ class _Batch:
         self._answered = self._answered_scopes(cells)
         self._retracted = self._retracted_answers()
         self._entries: list[ledger.LedgerEntry] = []
-        self._tables: dict[str, list[pa.Table]] = defaultdict(list)
+        self._tables: dict[str, list[Rows]] = defaultdict(list)
         self._rows = 0
         self._answers = 0
+        self._without_statistics: dict[str, int] = defaultdict(int)
         # of lists that this run has taken in, by scope and day
         self._lengths: dict[str, dict[date, int]] = defaultdict(dict)
 
@@ -587,12 +633,12 @@ class _Batch:
                 unchanged = dict.fromkeys(successful, Status.UNCHANGED)
                 outcome = replace(outcome, statuses=outcome.statuses | unchanged)
                 return replace(entry, outcome=outcome, points_to=known)
-        for answer in outcome.answers:
-            for endpoint, table in answer.tables.items():
-                if table.num_rows:
-                    self._tables[self._collection.table(endpoint).name].append(table)
-                    self._rows += table.num_rows
-                    self._result.rows += table.num_rows
+        for endpoint, found in outcome.rows.items():
+            for rows in found:
+                if rows.num_rows:
+                    self._tables[self._collection.table(endpoint).name].append(rows)
+                    self._rows += rows.num_rows
+                    self._result.rows += rows.num_rows
         return entry
 
     def _refuse_shrunk(self, outcome: Outcome) -> Outcome:
@@ -678,12 +724,12 @@ class _Batch:
             known.add(current.fetch_ids)
         return known.pop() if len(known) == 1 else None
 
-    def flush(self) -> None:
+    def flush(self, *, is_last: bool = False) -> None:
         """Have what was gathered written; waits for the batch before, and raises what went wrong with it."""
         self.wait()
         if self._entries:
             self._written = self._writer.submit(
-                self._write, self._entries, self._tables, self._rows
+                self._write, self._entries, self._tables, is_last=is_last
             )
         self._entries, self._tables = [], defaultdict(list)
         self._rows = self._answers = 0
@@ -700,16 +746,26 @@ class _Batch:
         self._writer.shutdown()
 
     def _write(
-        self, entries: Sequence[ledger.LedgerEntry], tables: dict[str, list[pa.Table]], rows: int
+        self,
+        entries: Sequence[ledger.LedgerEntry],
+        tables: dict[str, list[Rows]],
+        *,
+        is_last: bool,
     ) -> None:
         if tables:
-            destination.append(tables)
-        if rows >= ROWS_THAT_NEED_STATISTICS:
-            for name in tables:
+            destination.append({name: unpack(found) for name, found in tables.items()})
+        for name, found in tables.items():
+            self._without_statistics[name] += sum(rows.num_rows for rows in found)
+        # of a long load now and then, lest each batch of it pays for a sample of all that came before
+        loaded = sum(self._without_statistics.values())
+        is_due = loaded >= (ROWS_THAT_NEED_STATISTICS if is_last else ROWS_BETWEEN_STATISTICS)
+        if is_due:
+            for name in self._without_statistics:
                 self._connection.execute(f'analyze raw."{name}"')
+            self._without_statistics.clear()
         ledger.write(self._connection, self._collection.source.name, entries)
         self._collection.settled(a for entry in entries for a in entry.outcome.answers)
-        if rows >= ROWS_THAT_NEED_STATISTICS:
+        if is_due:
             self._connection.execute("analyze raw.fetches; analyze raw.fetch_cells")
 
 
@@ -839,7 +895,7 @@ def collect_feed(
             for outcome in outcomes:
                 batch.add(outcome)
                 bar.update(len(outcome.cells), requests=result.answers, rows=result.rows)
-            batch.flush()
+            batch.flush(is_last=True)
             batch.wait()
         is_written = True
     finally:

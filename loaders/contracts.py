@@ -4,8 +4,9 @@ What a vendor sends, which of its fields are required and how a raw column is ca
 `models/staging/<source>/_<source>__sources.yml`, where the catalog shows it and dbt reads it.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,37 @@ class RawTable:
     def columns(self) -> dict[str, str]:
         """Column name to PostgreSQL type, lineage columns last."""
         return {field.column: field.data_type for field in self.fields} | LINEAGE_COLUMNS
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """Columns of the fields, without lineage."""
+        return tuple(field.column for field in self.fields)
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Where each of these columns stands among them."""
+        return {column: position for position, column in enumerate(self.column_names)}
+
+    @cached_property
+    def vendor_fields(self) -> frozenset[str]:
+        """Every name under which the vendor may send a field."""
+        return frozenset(name for field in self.fields for name in field.vendor_fields)
+
+    @cached_property
+    def _newest_names(self) -> tuple[str, ...]:
+        return tuple(field.vendor_fields[0] for field in self.fields)
+
+    def names_among(self, sent: Set[str]) -> tuple[str, ...] | None:
+        """Of each field the name under which it was sent, or any of its names; None where a required field is missing."""
+        if sent == self.vendor_fields:  # as nearly always, and dearer to find out field by field
+            return self._newest_names
+        names = []
+        for field in self.fields:
+            name = next((name for name in field.vendor_fields if name in sent), None)
+            if name is None and field.is_required:
+                return None
+            names.append(name or field.vendor_fields[0])
+        return tuple(names)
 
 
 def _field(column: dict[str, Any]) -> Field:

@@ -18,6 +18,8 @@ os.environ["NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID"] = "true"
 os.environ["DATA_WRITER__COMPRESSION"] = (
     "none"  # files live for a second: packing them costs more than the space
 )
+# the server takes one group in while the next is made ready; of one group for all, either waits for the other
+os.environ["DATA_WRITER__ROW_GROUP_SIZE"] = "16384"
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
 
 import adbc_driver_postgresql.dbapi
@@ -76,7 +78,7 @@ def append(tables: Mapping[str, Sequence[pa.Table]]) -> str:
             columns={"_extra": {"data_type": "binary"}},
         )
         def rows() -> Iterator[pa.Table]:
-            # one table a resource: many small ones would become many row groups and COPY round-trips
+            # one table a resource: each is written by itself, and small ones would become small row groups
             yield pa.concat_tables(chunks)
 
         return rows()  # type: ignore[no-any-return]

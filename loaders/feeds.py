@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from loaders import calendar
+from loaders.payload import Rows, SentRecords
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,8 +104,9 @@ class Answer:
         byte_count: size of the payload as received.
         payload_sha256: of the payload as received, less the vendor's clock where it tells one (of one session's rows for
             a growing file).
-        tables: endpoint to its records in the columns of its raw table; empty when the answer was rejected. Nearly every
-            answer fills the one table of its endpoint; one that carries a header record beside its list fills two.
+        tables: endpoint to its records, in the columns of its raw table or on the way there; empty when the answer was
+            rejected. Nearly every answer fills the one table of its endpoint; one that carries a header record beside its
+            list fills two.
         headers: of the response, for vendors that page by header; stored nowhere.
         error: why the answer is of no use, or None.
         rejected: the answer as it came, where it could not be parsed.
@@ -117,20 +119,23 @@ class Answer:
     http_status: int | None = None
     byte_count: int = 0
     payload_sha256: str | None = None
-    tables: dict[str, pa.Table] = field(default_factory=dict)
+    tables: dict[str, SentRecords | pa.Table] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     rejected: RejectedPayload | None = None
-
-    @property
-    def table(self) -> pa.Table | None:
-        """Records of the answer's own endpoint, or None."""
-        return self.tables.get(self.endpoint)
+    _taken: int = field(default=0, init=False, repr=False)
 
     @property
     def row_count(self) -> int:
         """Number of records of the answer's own endpoint."""
-        return 0 if self.table is None else self.table.num_rows
+        rows = self.tables.get(self.endpoint)
+        return self._taken if rows is None else int(rows.num_rows)
+
+    def take(self) -> Mapping[str, SentRecords | pa.Table]:
+        """The records, which the answer lets go: it waits for the ledger long after them, and knows how many they were."""
+        self._taken = self.row_count
+        tables, self.tables = self.tables, {}
+        return tables
 
     def fail_if_stale(self, column: str, day: date) -> None:
         """Refuse an answer none of whose rows is of the day asked for: its cell would count as done and stay empty.
@@ -143,14 +148,24 @@ class Answer:
                 f"{self.endpoint}: asked for {day}, the answer is of {min(days)!r}; it is kept out"
             )
 
-    def column(self, name: str) -> list[Any]:
-        """One column of the records as Python values; empty when there are no records."""
-        return [] if self.table is None else self.table[name].to_pylist()
+    def column(self, name: str, endpoint: str | None = None) -> list[Any]:
+        """One column of the records as Python values; empty when there are no records.
+
+        Args:
+            name: of the raw column.
+            endpoint: where the records are not those of the answer's own.
+        """
+        rows = self.tables.get(endpoint or self.endpoint)
+        if rows is None:
+            return []
+        return rows.values(name) if isinstance(rows, SentRecords) else rows[name].to_pylist()
 
     def days(self, name: str) -> list[str]:
         """A column of days as YYYYMMDD, with whatever separators they came; empty text where there is none."""
         values = self.column(name)
         plain = {value: str(value or "").translate(_SEPARATORS) for value in set(values)}
+        if all(value == text for value, text in plain.items()):
+            return values
         return [plain[value] for value in values]
 
 
@@ -165,6 +180,7 @@ class Outcome:
         error: for a human, where status is FAILED or PARTIAL.
         statuses: of single cells where they differ from `status` (a range that lacks some days).
         started_at: when the first request went out.
+        rows: endpoint to the rows of all answers, once they are taken out of those.
         told_until: of a PROVISIONAL outcome the moment up to which it tells all; what is later is not over yet.
     """
 
@@ -174,6 +190,7 @@ class Outcome:
     error: str | None = None
     statuses: dict[Cell, Status] = field(default_factory=dict)
     started_at: datetime = field(default_factory=lambda: datetime.now(calendar.KST))
+    rows: dict[str, list[Rows]] = field(default_factory=dict)
     told_until: datetime | None = None
 
 

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+import orjson
 import psycopg
 import structlog
 from requests.structures import CaseInsensitiveDict
@@ -40,7 +41,7 @@ log = structlog.get_logger()
 
 def key_of(*told: object) -> str:
     """Identity of a question: a hash of all that tells it from another one."""
-    return hashlib.sha256(json.dumps(told, ensure_ascii=False, default=str).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(told, default=str)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -133,27 +134,25 @@ class Journal:
             if self._has_failed:
                 return
             try:
-                path = self._folder / f"{self._begin(fetch_id):020d}"
-                assert self._file
+                file, waiting = self._begin(fetch_id)
                 # one write, unbuffered: what a process has written outlives it
-                self._file.write(written)
-                self._pending[path].add(fetch_id)
+                file.write(written)
+                waiting.add(fetch_id)
             except OSError as error:
                 self._give_up(error)
 
-    def _begin(self, fetch_id: int) -> int:
-        """Number of the file that is written to; every so many answers a new one, named by its first."""
-        newest = next(reversed(self._pending), None)
-        if self._file and newest and self._count < ANSWERS_PER_FILE:
+    def _begin(self, fetch_id: int) -> tuple[BinaryIO, set[int]]:
+        """The file that is written to, and what waits in it; every so many answers a new one, named by its first."""
+        if self._file and self._count < ANSWERS_PER_FILE:
             self._count += 1
-            return int(newest.name)
+            return self._file, self._pending[next(reversed(self._pending))]
         if self._file:
             self._file.close()
         path = self._folder / f"{fetch_id:020d}"
         self._file = path.open("ab", buffering=0)
         self._pending[path] = set()
         self._count = 1
-        return fetch_id
+        return self._file, self._pending[path]
 
     def forget(self, fetch_ids: Iterable[int]) -> None:
         """Remove what the ledger has: a file goes when none of its answers is waited for."""
@@ -222,7 +221,7 @@ def _written(
         "size": len(content),
         "headers": dict(headers),
     }
-    return json.dumps(about).encode() + b"\n" + content
+    return b"%b\n%b" % (orjson.dumps(about), content)
 
 
 def _entries(path: Path) -> Iterator[_Entry]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from itertools import groupby
 
 from loaders import calendar, ledger
@@ -63,6 +64,7 @@ FIRST_HOURS = {"J": "0900", "NX": "0800", "UN": "0800"}
 """The minute before which no bar lies, by venue: there is no need to ask on."""
 
 
+@cache
 def yyyymmdd(day: date) -> str:
     """A day as the vendor writes it."""
     return day.strftime("%Y%m%d")
@@ -194,13 +196,14 @@ def _is_untraded(attempt: Attempt) -> bool:
     totals = [
         total
         for answer in attempt.answers
-        for name, table in answer.tables.items()
+        for name in answer.tables
         if name != answer.endpoint
-        for total in table["acml_vol"].to_pylist()
+        for total in answer.column("acml_vol", name)
     ]
     return bool(totals) and all(total is not None and not total.strip("0") for total in totals)
 
 
+@cache
 def _last_hour(day: date, division: str) -> str:
     if division != "J" or day >= AFTER_MARKET_SINCE:
         return LAST_HOUR
