@@ -61,6 +61,7 @@ from loaders.progress import Progress
 SAMPLE_HEADER = "X-Sample-Data"
 DEFAULT_WINDOW_SESSIONS = 20
 BATCH_ROWS = 260_000
+"""Half of a day of minutes: what a batch costs by itself is paid twice, and one half is written while the other comes."""
 BATCH_ANSWERS = 5_000
 ROWS_THAT_NEED_STATISTICS = 10_000
 """After a load of so many the next build would join by scanning, for want of fresh statistics."""
@@ -191,6 +192,7 @@ class Collection:
         """Answers are of this feed from now on; what a killed load has received of it is used before the vendor is asked."""
         self._journal = Journal(self.connection, f"{self.source.name}.{self.service.name}")
         self._feed, self._is_refresh, self.reused = feed, is_refresh, 0
+        raw_tables()  # else every thread would read the contracts with its first answer
 
     def end(self, *, is_written: bool) -> None:
         """The feed has come to its end, or the run breaks off."""
@@ -385,11 +387,13 @@ class Collection:
         try:
             while some := list(islice(parts, PARTS_AT_ONCE)):
                 is_worth_threads = self._waits.mean() >= WORTH_THREADS_SECONDS
-                for found in (
+                # by name, so that threads are waited for only after they have been told to stop
+                results = (
                     in_order(collect, some, self.concurrency)
                     if is_worth_threads
                     else map(collect, some)
-                ):
+                )
+                for found in results:
                     yield from found
         except BaseException as error:
             # nobody reads on: the threads ask for nothing more

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import orjson
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -258,7 +259,7 @@ def write(
                             answer.fetch_id,
                             source,
                             answer.endpoint,
-                            Jsonb(answer.request),
+                            Jsonb(answer.request, orjson.dumps),
                             answer.fetched_at,
                             answer.http_status,
                             answer.row_count,
