@@ -28,9 +28,11 @@
     {%- set day = day_of_row(model.config.meta) -%}
     {%- set old_rows = 'select * from ' ~ arg_dict['target_relation'] ~ ' where ' ~ condition -%}
     {%- if not key -%}{{ return('') }}{%- endif -%}
+    {%- if not run_query('select exists (' ~ old_rows ~ ')').rows[0][0] -%}
+        {{ return(record_new_rows(arg_dict['temp_relation'])) }}
+    {%- endif -%}
     insert into ops.mart_changes
         (invocation_id, mart, kind, day, rows_before, rows_after, rows_added, rows_removed, rows_changed, recorded_at)
-    {%- if run_query('select exists (' ~ old_rows ~ ')').rows[0][0] %}
     select '{{ invocation_id }}', '{{ model.name }}', 'DAYS', counted.*, clock_timestamp()
     from (
         select
@@ -50,11 +52,32 @@
         group by 1
     ) as counted
     where rows_added + rows_removed + rows_changed > 0;
-    {%- else %}
-    select '{{ invocation_id }}', '{{ model.name }}', 'DAYS', {{ day }}, 0, count(*), count(*), 0, 0, clock_timestamp()
-    from {{ arg_dict['temp_relation'] }}
-    group by {{ day }};
-    {%- endif %}
+{%- endmacro %}
+
+{#
+    Insert that counts, day by day, rows that took the place of none; empty for a table without a primary key. `days` are those
+    to look at, where the table is the mart itself: by their ends an index counts them.
+#}
+{% macro record_new_rows(relation, days=none) -%}
+    {%- set meta = model.config.meta -%}
+    {%- if not primary_key_columns(model) -%}{{ return('') }}{%- endif -%}
+    insert into ops.mart_changes
+        (invocation_id, mart, kind, day, rows_before, rows_after, rows_added, rows_removed, rows_changed, recorded_at)
+    select '{{ invocation_id }}', '{{ model.name }}', 'DAYS', day, 0, new_rows, new_rows, 0, 0, clock_timestamp()
+    from (
+        {%- if days is none %}
+        select {{ day_of_row(meta) }} as day, count(*) as new_rows
+        from {{ relation }}
+        group by 1
+        {%- endif %}
+        {%- for day in days or [] %}
+        select date '{{ day }}' as day, count(*) as new_rows
+        from {{ relation }}
+        where {{ lies_on_days(meta, [day]) }}
+        {{ 'union all' if not loop.last }}
+        {%- endfor %}
+    ) as counted
+    where new_rows > 0;
 {%- endmacro %}
 
 {# post-hook: a first build and a full refresh leave one row, by counts alone: comparing thirty years twice is no audit's cost #}

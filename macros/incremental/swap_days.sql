@@ -120,16 +120,37 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#
+    true where the table has no row of the days to rebuild, which is every new day: the rows go into it as they are computed,
+    and not by way of a temporary table, from which they would be compared with what they replace.
+#}
+{% macro takes_the_place_of_nothing() -%}
+    {%- if model.takes_the_place_of_nothing is not defined -%}
+        {%- set days = days_to_rebuild() if model.config.get('incremental_strategy') == 'swap_days' else [] -%}
+        {%- do model.update({'takes_the_place_of_nothing': days and not run_query(
+            'select exists (select from ' ~ this ~ ' where ' ~ lies_on_days(model.config.meta, days) ~ ')'
+        ).rows[0][0]}) -%}
+    {%- endif -%}
+    {{ return(model.takes_the_place_of_nothing) }}
+{%- endmacro %}
+
 {% macro get_incremental_swap_days_sql(arg_dict) -%}
     {%- set days = days_to_rebuild() -%}
-    {%- if days %}
-        {%- set condition = lies_on_days(model.config.meta, days) %}
+    {%- set condition = lies_on_days(model.config.meta, days) if days -%}
+    {%- if takes_the_place_of_nothing() %}
+        {{ prepare_for_days(arg_dict['target_relation'], days) }}
+        {{ insert_temporary_rows(arg_dict) }}
+        {{ record_new_rows(arg_dict['target_relation'], days) }}
+        drop view {{ arg_dict['temp_relation'] }};
+    {%- else %}
+        {%- if days %}
         {{ prepare_for_days(arg_dict['target_relation'], days) }}
         {{ record_swapped_rows(arg_dict, condition) }}
         delete from {{ arg_dict['target_relation'] }}
         where {{ condition }};
+        {%- endif %}
+        {{ insert_temporary_rows(arg_dict) }}
     {%- endif %}
-    {{ insert_temporary_rows(arg_dict) }}
 {%- endmacro %}
 
 {% macro get_incremental_swap_from_day_sql(arg_dict) -%}

@@ -70,3 +70,30 @@
         )
     end
 {%- endmacro %}
+
+{#
+    true when every field is there and plain digits, so many at most as is said beside it, so that a cast reads it: one look at
+    all of them together, a quarter of what one at each costs. null or false for anything else.
+    Example: are_plain_digits({'stck_oprc': 9, 'acml_tr_pbmn': 18}, 'source_rows')
+#}
+{% macro are_plain_digits(columns, relation) -%}
+    (
+        ({% for column in columns %}{{ relation }}.{{ column }}{{ ' || ' if not loop.last }}{% endfor %}) ~ '^[0-9]+$'
+        {%- for column, most in columns.items() %}
+        and octet_length({{ relation }}.{{ column }}) between 1 and {{ most }}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{#  minute of the day, 0 to 1439, from HHMMSS, or NULL; the seconds of a label say nothing  #}
+{% macro minute_of_day(label) -%}
+    case
+        when {{ label }} ~ '^([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]$'
+            then left({{ label }}, 2)::integer * 60 + substr({{ label }}, 3, 2)::integer
+    end
+{%- endmacro %}
+
+{#  minute of the day in Korea, 0 to 1439, of a moment  #}
+{% macro minute_at(moment) -%}
+    (extract(epoch from ({{ moment }} at time zone 'Asia/Seoul')::time) / 60)::integer
+{%- endmacro %}

@@ -30,8 +30,21 @@
     {{ return('plain') }}
 {%- endmacro %}
 
-{# dbt's hook for new tables: its own for everything but time series #}
+{#
+    dbt's hook for new tables: its own for everything but time series. Rows that nothing is compared with (swap_days) need no
+    temporary table on their way either: a view stands for it.
+#}
 {% macro postgres__create_table_as(temporary, relation, sql) -%}
+    {%- if temporary and takes_the_place_of_nothing() -%}
+        {%- if model.config.contract.enforced -%}{{ get_assert_columns_equivalent(sql) }}{%- endif -%}
+        create temporary view {{ relation }} as ({{ sql }});
+    {%- else -%}
+        {{ create_table_in_its_storage(temporary, relation, sql) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A table as dbt makes it, or as wanted_storage says #}
+{% macro create_table_in_its_storage(temporary, relation, sql) -%}
     {%- set meta = {} if temporary else model.config.get('meta', {}) -%}
     {%- set storage = wanted_storage(meta.get('timeseries')) -%}
     {%- if storage == 'plain' -%}

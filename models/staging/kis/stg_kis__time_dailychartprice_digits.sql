@@ -1,0 +1,40 @@
+-- The rows of stg_kis__time_dailychartprice as sent, with whether a cast is all that it takes to read them: what a whole
+-- market's minutes are read by, of which nearly every one is plain.
+{% set digits = {
+    'stck_oprc': 9, 'stck_hgpr': 9, 'stck_lwpr': 9, 'stck_prpr': 9, 'cntg_vol': 9, 'acml_tr_pbmn': 18,
+} %}
+
+with
+
+source_rows as (
+    select * from {{ source('kis', 'kis__inquire_time_dailychartprice') }}
+),
+
+fetches as (
+    select fetch_id, request from {{ ref('stg_ledger__fetches') }}
+),
+
+final as (
+    select
+        source_rows.stck_bsop_date as bar_date_text,
+        source_rows.stck_cntg_hour as minute_label,
+        {{ minute_of_day('source_rows.stck_cntg_hour') }} as minute_of_day,
+        source_rows.stck_oprc as open_price,
+        source_rows.stck_hgpr as high_price,
+        source_rows.stck_lwpr as low_price,
+        source_rows.stck_prpr as close_price,
+        source_rows.cntg_vol as volume,
+        source_rows.acml_tr_pbmn as cumulative_value,
+        case fetches.request ->> 'FID_COND_MRKT_DIV_CODE'
+            when 'J' then 'KRX'
+            when 'NX' then 'NXT'
+            when 'UN' then 'UNIFIED'
+        end as venue,
+        {{ are_plain_digits(digits, 'source_rows') }} as is_plain,
+        source_rows._fetch_id as fetch_id,
+        source_rows._row_number as row_number
+    from source_rows
+    inner join fetches on source_rows._fetch_id = fetches.fetch_id
+)
+
+select * from final

@@ -1,0 +1,50 @@
+-- The rows of stg_kiwoom__minute_chart as sent, with whether a cast is all that it takes to read them. A price with one sign
+-- or none is plain: the sign is the direction of its change.
+{% set digits = {'open_pric': 9, 'high_pric': 9, 'low_pric': 9, 'cur_prc': 9, 'trde_qty': 9} %}
+{% set prices = {'open_pric': 'open_price', 'high_pric': 'high_price', 'low_pric': 'low_price', 'cur_prc': 'close_price'} %}
+
+with
+
+source_rows as (
+    select * from {{ source('kiwoom', 'kiwoom__ka10080') }}
+),
+
+fetches as (
+    select fetch_id, request from {{ ref('stg_ledger__fetches') }}
+),
+
+unsigned as (
+    select
+        cntr_tm,
+        {% for field in prices %}
+        regexp_replace({{ field }}, '^[+-]', '') as {{ field }},
+        {% endfor %}
+        trde_qty,
+        _fetch_id,
+        _row_number
+    from source_rows
+),
+
+final as (
+    select
+        left(unsigned.cntr_tm, 8) as bar_date_text,
+        unsigned.cntr_tm as minute_label,
+        {{ minute_of_day('substr(unsigned.cntr_tm, 9)') }} as minute_of_day,
+        {% for field, name in prices.items() %}
+        unsigned.{{ field }} as {{ name }},
+        {% endfor %}
+        unsigned.trde_qty as volume,
+        null::text as cumulative_value,
+        case
+            when fetches.request ->> 'stk_cd' like '%\_NX' then 'NXT'
+            when fetches.request ->> 'stk_cd' like '%\_AL' then 'UNIFIED'
+            else 'KRX'
+        end as venue,
+        {{ are_plain_digits(digits, 'unsigned') }} as is_plain,
+        unsigned._fetch_id as fetch_id,
+        unsigned._row_number as row_number
+    from unsigned
+    inner join fetches on unsigned._fetch_id = fetches.fetch_id
+)
+
+select * from final
