@@ -7,6 +7,7 @@ inserted by hand. So every ratio is of the same moments, and the last days show 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 
@@ -51,7 +52,6 @@ class Seconds:
     copy: list[float] = field(default_factory=list)
     load: list[float] = field(default_factory=list)
     by_hand: list[float] = field(default_factory=list)
-    cast_alone: list[float] = field(default_factory=list)
     models: list[float] = field(default_factory=list)
 
     def at(self, name: str, *days: int) -> float:
@@ -79,9 +79,15 @@ def database(new_database: Callable[..., Database], report: Report) -> Iterator[
             "test",
             "unit_test",
         )
+        # the same table: key, index, checks, the partitions by month, and the days before
         connection.execute(
-            "create table bench.ohlcv_minute (like marts.ohlcv_minute including all)"
+            "create table bench.ohlcv_minute (like marts.ohlcv_minute including all) partition by range (time)"
         )
+        for first, end in pairwise(f"2026-{month:02d}-01" for month in range(3, 6)):
+            connection.execute(
+                f"create table bench.ohlcv_minute_{first[5:7]} partition of bench.ohlcv_minute"
+                f" for values from ('{first} 00:00+09') to ('{end} 00:00+09')"
+            )
         yield database
 
 
@@ -120,18 +126,19 @@ def load(connection: psycopg.Connection, day: date, pages: Pages) -> float:
     return watch[0]
 
 
-def insert(connection: psycopg.Connection, script: str, day: date) -> float:
-    """The rows of a day by hand into a table with the mart's key, index and checks."""
-    statement = (BASELINES / script).read_text(encoding="utf-8")
-    connection.execute("truncate bench.ohlcv_minute")
+def insert(connection: psycopg.Connection, day: date) -> float:
+    """The rows of a day by hand into a table like the mart, which holds the days before it too."""
+    statement = (BASELINES / "minutes_by_hand.psql").read_text(encoding="utf-8")
     answers = connection.execute(
         "select min(fetch_id), max(fetch_id) from raw.fetches where request ->> 'FID_INPUT_DATE_1' = %s",
         (f"{day:%Y%m%d}",),
     ).fetchone()
     assert answers is not None
     with stop_watch() as watch:
-        connection.execute(statement, dict(zip(("first", "last"), answers, strict=True)))
-    assert connection.execute("select count(*) from bench.ohlcv_minute").fetchone() == (ROWS,)
+        written = connection.execute(
+            statement, dict(zip(("first", "last"), answers, strict=True))
+        ).rowcount
+    assert written == ROWS
     return watch[0]
 
 
@@ -158,14 +165,13 @@ def seconds(database: Database) -> Seconds:
             took.load.append(load(connection, day, pages))
             # alternately before and after, so that neither always finds the rows warm
             if number % 2:
-                took.by_hand.append(insert(connection, "minutes_by_hand.psql", day))
+                took.by_hand.append(insert(connection, day))
             took.models.append(build(database, *TO_THE_MART).models_seconds - idle)
-            took.cast_alone.append(insert(connection, "minutes_cast_alone.psql", day))
             if number % 2 == 0:
-                took.by_hand.append(insert(connection, "minutes_by_hand.psql", day))
-                assert checksum(connection, "marts.ohlcv_minute", day) == checksum(
-                    connection, "bench.ohlcv_minute", day
-                )
+                took.by_hand.append(insert(connection, day))
+            assert checksum(connection, "marts.ohlcv_minute", day) == checksum(
+                connection, "bench.ohlcv_minute", day
+            )
     return took
 
 
@@ -175,7 +181,6 @@ def test_load(seconds: Seconds, report: Report) -> None:
 
 def test_mart(seconds: Seconds, report: Report) -> None:
     report.add(limits.MINUTES, median(seconds.models), median(seconds.by_hand))
-    report.add(limits.MINUTES_CASTS, median(seconds.models), median(seconds.cast_alone))
 
 
 def test_a_day_costs_the_same_however_many_lie_before_it(seconds: Seconds, report: Report) -> None:

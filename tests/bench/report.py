@@ -68,7 +68,7 @@ LOAD = Limit(
 )  # fmt: skip
 MINUTES = Limit(
     "raw → `ohlcv_minute` for that day",
-    "`INSERT … SELECT` by hand into the same table: casts and the difference of running totals",
+    "`INSERT … SELECT` by hand into a table like it that holds the same days: casts and the difference of running totals",
     1.5, 1.1,
 )  # fmt: skip
 NEW_DAY = Limit(
@@ -89,7 +89,6 @@ BUDGET = (LOAD, MINUTES, NEW_DAY, ONE_STOCK, ON_DISK, BACK_FILL)
 # What else is held.
 LOAD_DAYS = Limit("load of the eighth day of minutes", "of the first", 1.3, 1.1)
 BUILD_DAYS = Limit("raw → `ohlcv_minute` of the eighth day of minutes", "of the first", 1.3, 1.1)
-MINUTES_CASTS = Limit("raw → `ohlcv_minute` for that day", "casts alone, nothing computed")
 SNAPSHOTS = Limit(
     "replay of snapshots, a business date when 240 are taken", "a business date at the start", 1.3, 1.1
 )  # fmt: skip

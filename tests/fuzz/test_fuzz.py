@@ -20,6 +20,7 @@ from sandbox.simulator.server import Simulator
 from tests.conftest import ROOT, Database
 from tests.fuzz.plants import DISAGREEMENT, GATE, KEY, PLANTS, Plant
 from tests.fuzz.traces import failed_tests, has, traces
+from tests.warehouse.minutes_by_all_rules import assert_both_readings_agree
 
 DAYS = ("--from", "2026-04-27", "--to", "2026-05-15")
 LAST_DAY = ("--from", "2026-05-15", "--to", "2026-05-15")
@@ -342,6 +343,13 @@ def test_a_planted_error_is_caught_where_the_table_says(
         assert _rows(planted.database, query, columns) == _rows(sound, query, columns) != []
     else:
         assert plant.expected in planted.traces
+
+
+def test_a_glance_and_all_rules_say_the_same_of_damaged_minutes(
+    both: Both, planted: Planted
+) -> None:
+    for database in (both.damaged, planted.database):
+        assert_both_readings_agree(database, plain_part=0.5)
 
 
 RELATIONS = {GATE: "quality.gates", DISAGREEMENT: "marts.vendor_disagreements"}

@@ -9,6 +9,7 @@ from loaders import calendar
 from sandbox.simulator.market import MinuteBar, market
 from sandbox.simulator.server import SEED, Simulator
 from tests.conftest import Database
+from tests.warehouse.minutes_by_all_rules import assert_both_readings_agree
 
 DAY = date(2026, 10, 7)
 FIRST_SESSION = date(2026, 1, 2)
@@ -224,3 +225,7 @@ def test_the_rate_is_kept_and_a_rate_error_is_asked_again(
     assert run.returncode == 0, run.stderr
     # all threads together
     assert simulator.rates()["/kis"]["peak_per_second"] <= 6
+
+
+def test_a_glance_and_all_rules_say_the_same_of_minutes(warehouse: Database) -> None:
+    assert_both_readings_agree(warehouse, plain_part=0.9)

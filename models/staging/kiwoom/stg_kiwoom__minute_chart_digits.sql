@@ -1,7 +1,9 @@
--- The rows of stg_kiwoom__minute_chart as sent, with whether a cast is all that it takes to read them. A price with one sign
--- or none is plain: the sign is the direction of its change.
+-- The rows of stg_kiwoom__minute_chart as sent, with whether a cast is all that it takes to read them. A price with one
+-- sign or none is plain: the sign is the direction of its change.
 {% set digits = {'open_pric': 9, 'high_pric': 9, 'low_pric': 9, 'cur_prc': 9, 'trde_qty': 9} %}
-{% set prices = {'open_pric': 'open_price', 'high_pric': 'high_price', 'low_pric': 'low_price', 'cur_prc': 'close_price'} %}
+{% set prices = {
+    'open_pric': 'open_price', 'high_pric': 'high_price', 'low_pric': 'low_price', 'cur_prc': 'close_price',
+} %}
 
 with
 
