@@ -73,6 +73,12 @@ as_sent as (
         cells.closes_at,
         bars.minute_label,
         bars.minute_of_day,
+        bars.bar_date_text = cells.date_text as is_of_the_day,
+        -- the order of the bars of a day, and of those of other days behind it, in minutes
+        case
+            when bars.bar_date_text = cells.date_text then bars.minute_of_day
+            else ({{ to_date8('bars.bar_date_text') }} - date '1970-01-01') * 1440 + bars.minute_of_day
+        end as position,
         bars.open_price,
         bars.high_price,
         bars.low_price,
@@ -82,7 +88,7 @@ as_sent as (
         bars.venue,
         bars.fetch_id,
         bars.row_number,
-        bars.is_plain and bars.bar_date_text = cells.date_text as is_plain
+        bars.is_plain
     from cells_at_a_glance as cells
     inner join {{ ref(relation ~ '_digits') }} as bars on cells.fetch_id = bars.fetch_id
     where
@@ -96,6 +102,7 @@ with_session as (
     select
         as_sent.*,
         case
+            when not as_sent.is_of_the_day then null
             when as_sent.venue <> 'NXT' and as_sent.minute_of_day between as_sent.opens_at and as_sent.closes_at
                 then 'REGULAR'
             {%- for session in sessions %}
@@ -118,30 +125,31 @@ cast_rows as (
         fetched_at,
         day_begins_at,
         minute_label,
-        minute_of_day,
+        is_of_the_day,
+        position,
+        lag(position, 1, -1) over bars_of_the_day as position_before,
         {% for column in ['open_price', 'high_price', 'low_price', 'close_price', 'volume'] %}
         case when is_plain then {{ column }}::bigint end as {{ column }},
         {% endfor %}
         cumulative_value is null as has_no_total,
         case when is_plain then cumulative_value::bigint end
         - lag(case when is_plain then cumulative_value::bigint end, 1, 0::bigint) over bars_of_the_day as own_value,
-        lag(minute_of_day, 1, -1) over bars_of_the_day as minute_before,
         session,
         lag(session, 1, '') over bars_of_the_day as session_before,
         venue,
         fetch_id,
         row_number
     from with_session
-    window bars_of_the_day as (partition by stock_day order by minute_of_day)
+    window bars_of_the_day as (partition by stock_day, is_of_the_day order by position)
 ),
 
 glanced_at as materialized (
     select
         *,
-        has_no_total or own_value <= high_price * volume as is_explained,
+        has_no_total or not is_of_the_day or own_value <= high_price * volume as is_explained,
         coalesce(
-            minute_of_day > minute_before
-            and session <> ''
+            position > position_before
+            and (session <> '' or not is_of_the_day)
             and low_price > 0
             and low_price <= least(open_price, close_price)
             and greatest(open_price, close_price) <= high_price
@@ -149,7 +157,9 @@ glanced_at as materialized (
                 has_no_total
                 or own_value >= low_price * volume
                 -- the first bar of a session takes what was traded before it
-                and (own_value <= high_price * volume or session <> session_before)
+                and (own_value <= high_price * volume or session <> session_before or not is_of_the_day)
+                -- and one total goes on into the next within a day alone
+                and (position_before = -1 or position / 1440 = position_before / 1440)
             ),
             false
         ) as is_sound
@@ -164,7 +174,7 @@ unsound_stock_days as materialized (
 doubtful_cells as (
     select * from attempts
     where
-        stock_day not in (select glanced_at.stock_day from glanced_at where glanced_at.minute_before = -1)
+        stock_day not in (select glanced_at.stock_day from glanced_at where glanced_at.position_before = -1)
         or stock_day in (select unsound_stock_days.stock_day from unsound_stock_days)
 ),
 
@@ -174,7 +184,10 @@ sound_rows as (
         stock_code,
         trade_date,
         minute_label,
-        day_begins_at + make_interval(mins => minute_of_day) as started_at,
+        case
+            when is_of_the_day then day_begins_at + make_interval(mins => position)
+            else (timestamp '1970-01-01' + make_interval(mins => position)) at time zone 'Asia/Seoul'
+        end as started_at,
         venue,
         session,
         open_price::numeric as open_price,
@@ -183,7 +196,8 @@ sound_rows as (
         close_price::numeric as close_price,
         volume::numeric as volume,
         case when is_explained then own_value::numeric end as trading_value,
-        case when volume = 0 then 'NO_TRADES' else '' end as broken_rules,
+        -- the broker's last page goes on into the day before
+        case when not is_of_the_day then 'OTHER_DAY' when volume = 0 then 'NO_TRADES' else '' end as broken_rules,
         '' as reviewed_rules,
         case when is_explained then '' else 'VALUE_NOT_TOLD' end as warned_rules,
         fetch_id,
