@@ -349,7 +349,7 @@ def test_a_glance_and_all_rules_say_the_same_of_damaged_minutes(
     both: Both, planted: Planted
 ) -> None:
     for database in (both.damaged, planted.database):
-        assert_both_readings_agree(database, plain_part=0.5)
+        assert_both_readings_agree(database, plain_part=0)
 
 
 RELATIONS = {GATE: "quality.gates", DISAGREEMENT: "marts.vendor_disagreements"}

@@ -31,7 +31,7 @@ def assert_both_readings_agree(database: Database, *, plain_part: float) -> None
 
     Args:
         database: a built warehouse with minutes; it is left as it was.
-        plain_part: the part of all rows, 0 to 1, that a glance has to settle.
+        plain_part: the part of all rows, 0 to 1, of which a glance has to settle more.
     """
     _emptied(database, tuple(f"{view}_digits" for view in VIEWS), BY_ALL_RULES)
     _emptied(database, VIEWS, AT_A_GLANCE)
@@ -41,4 +41,4 @@ def assert_both_readings_agree(database: Database, *, plain_part: float) -> None
         f"select (select count(*) from {AT_A_GLANCE}), (select count(*) from {CHECKED})"
     )
     assert isinstance(plain, int) and isinstance(rows, int)
-    assert plain >= plain_part * rows > 0
+    assert plain > plain_part * rows
