@@ -122,7 +122,6 @@ unioned as (
     inner join cells
         on
             vendor_rows.fetch_id = cells.fetch_id
-            and vendor_rows.source = cells.source
             and case when vendor_rows.has_its_day then vendor_rows.trade_date else vendor_rows.first_date end
             = cells.collection_date
 ),
@@ -193,6 +192,8 @@ flagged as (
             priced.vendor_market = limits.vendor_market
             and priced.collection_date >= limits.valid_from
             and (priced.collection_date < limits.valid_to or limits.valid_to is null)
+    -- `offset 0` keeps PostgreSQL from writing these expressions out wherever they are referred to, to compute them again
+    offset 0  -- noqa: AM09
 ),
 
 checked as (
@@ -228,17 +229,17 @@ checked as (
                 case when close_price <= 0 then 'CLOSE_NOT_POSITIVE' end,
                 case
                     when
-                        num_nonnulls(
-                            nullif(open_price % 1, 0), nullif(high_price % 1, 0), nullif(low_price % 1, 0),
-                            nullif(close_price % 1, 0), nullif(base_price % 1, 0)
-                        ) > 0
+                        (open_price, high_price, low_price, close_price, base_price)
+                        <> (
+                            trunc(open_price), trunc(high_price), trunc(low_price), trunc(close_price),
+                            trunc(base_price)
+                        )
                         then 'PRICE_NOT_WHOLE'
                 end,
                 case
                     when
-                        num_nonnulls(
-                            nullif(volume % 1, 0), nullif(trading_value % 1, 0), nullif(listed_shares % 1, 0)
-                        ) > 0
+                        (volume, trading_value, listed_shares)
+                        <> (trunc(volume), trunc(trading_value), trunc(listed_shares))
                         then 'COUNT_NOT_WHOLE'
                 end,
                 case

@@ -26,6 +26,18 @@
     end
 {%- endmacro %}
 
+{#
+    numeric of a double as the plain cast gives it, fifteen digits: by way of an integer for whole numbers, which is what nearly
+    all are, because the plain cast writes every number out as text and reads it back.
+    Example: numeric_of_double('source_rows.open')
+#}
+{% macro numeric_of_double(number) -%}
+    case
+        when {{ number }} = trunc({{ number }}) and abs({{ number }}) < 1e15 then ({{ number }})::bigint::numeric
+        else ({{ number }})::numeric
+    end
+{%- endmacro %}
+
 {#  true when the text is there and is neither a number nor a sign for "missing"  #}
 {% macro is_unparsable(column) -%}
     (coalesce(trim({{ column }}), '') not in ('', '-') and not {{ is_number(column) }})

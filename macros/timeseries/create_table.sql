@@ -43,11 +43,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# A table as dbt makes it, or as wanted_storage says #}
+{# A table as dbt makes it, but for its key, or as wanted_storage says #}
 {% macro create_table_in_its_storage(temporary, relation, sql) -%}
     {%- set meta = {} if temporary else model.config.get('meta', {}) -%}
     {%- set storage = wanted_storage(meta.get('timeseries')) -%}
-    {%- if storage == 'plain' -%}
+    {%- if storage == 'plain' and not temporary and primary_key_columns(model) -%}
+        {{ return(create_table_and_then_its_key(relation, sql)) }}
+    {%- elif storage == 'plain' -%}
         {{ return(dbt.postgres__create_table_as(temporary, relation, sql)) }}
     {%- endif -%}
     create table {{ relation }}
@@ -61,6 +63,24 @@
     {%- endif %}
     insert into {{ relation }} ({{ adapter.dispatch('get_column_names', 'dbt')() }})
     {{ get_select_subquery(sql) }};
+{%- endmacro %}
+
+{#
+    A table with a contract as dbt makes it, but for its key, which it gets when it is full: an index built of all rows takes a
+    fifth of the time of one that every row is put into.
+#}
+{% macro create_table_and_then_its_key(relation, sql) -%}
+    {%- set keys = model.constraints | selectattr('type', 'equalto', 'primary_key') | list -%}
+    {%- set others = model.constraints | rejectattr('type', 'equalto', 'primary_key') | list -%}
+    {%- set columns = adapter.render_raw_columns_constraints(raw_columns=model.columns) -%}
+    create table {{ relation }}
+    {{ get_assert_columns_equivalent(sql) }}
+    ({{ (columns + adapter.render_raw_model_constraints(raw_constraints=others)) | join(', ') }});
+    insert into {{ relation }} ({{ adapter.dispatch('get_column_names', 'dbt')() }})
+    {{ get_select_subquery(sql) }};
+    {%- for key in adapter.render_raw_model_constraints(raw_constraints=keys) %}
+    alter table {{ relation }} add {{ key }};
+    {%- endfor %}
 {%- endmacro %}
 
 {#

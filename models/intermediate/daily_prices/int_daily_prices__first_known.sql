@@ -90,23 +90,16 @@ timely as (
         and (versions.dropped_at is null or versions.dropped_at >= openings.opens_at)
 ),
 
-ranked as (
-    select
-        timely.*,
-        row_number() over (
-            partition by timely.trade_date, timely.stock_code
-            order by source_priorities.priority, timely.source, timely.answer_number desc
-        ) as choice
+final as (
+    select distinct on (timely.trade_date, timely.stock_code)
+        {% for column in columns %}
+        timely.{{ column }},
+        {% endfor %}
+        timely.known_before
     from timely
     left join source_priorities on timely.source = source_priorities.source
-),
-
-final as (
-    select
-        {{ columns | join(', ') }},
-        known_before
-    from ranked
-    where choice = 1
+    order by
+        timely.trade_date, timely.stock_code, source_priorities.priority, timely.source, timely.answer_number desc
 )
 
 select * from final

@@ -1,7 +1,12 @@
+{#-
+    Of the joins of this model the planner expects a few hundred rows, whatever they give, because it takes the day of an answer and
+    its number for independent: by merge joins it would put a year in order for each small table of markets.
+-#}
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
     meta={'day_column': 'collection_date', 'datasets': ['ohlcv_daily']},
+    sql_header='set local enable_mergejoin = off;',
     indexes=[
         {'columns': ['collection_date']},
         {'columns': ['trade_date']},
@@ -30,16 +35,18 @@ cells as (
 compared as (
     select
         *,
+        row_number() over source_rows as recency,
         min(fetched_at) over source_rows as first_fetched_at,
-        min(values_hash) over answer_rows <> max(values_hash) over answer_rows as has_conflicting_duplicate,
-        row_number() over (
-            partition by source, stock_code, trade_date
-            order by is_current desc, fetch_id desc, row_number
-        ) as recency
+        min(values_hash) over answer_rows <> max(values_hash) over answer_rows as has_conflicting_duplicate
     from hashed
     window
-        source_rows as (partition by source, stock_code, trade_date),
-        answer_rows as (partition by source, stock_code, trade_date, fetch_id)
+        -- one for the order and for the whole of it, since every window is a pass over all rows
+        source_rows as (
+            partition by trade_date, stock_code, source
+            order by is_current desc, fetch_id desc, row_number
+            rows between unbounded preceding and unbounded following
+        ),
+        answer_rows as (partition by trade_date, stock_code, source, fetch_id)
 ),
 
 -- a scope may have been asked for twice over (whole market and one name): the newest current answer speaks

@@ -14,8 +14,18 @@
 
 with
 
-bars as (
-    select * from {{ ref('int_daily_prices__unioned') }}
+bars as not materialized (
+    select
+        source,
+        vendor_market,
+        stock_code,
+        trade_date,
+        stock_name,
+        listed_shares,
+        fetch_id,
+        row_number,
+        broken_rules
+    from {{ ref('int_daily_prices__unioned') }}
     where
         trade_date is not null
         {{ and_from_first_day_to_rebuild('collection_date') }}
@@ -65,14 +75,27 @@ stored as (
 ),
 
 {% endif %}
-counted as (
+-- counted by the vendor's word first, so that the rows are not kept for it
+counted_by_word as (
     select
         source,
-        market,
-        list_date,
+        vendor_market,
+        trade_date,
         count(*) as stock_count
-    from placed
-    group by source, market, list_date
+    from bars
+    where stock_code ~ '^[0-9][0-9A-Z]{5}$'
+    group by source, vendor_market, trade_date
+),
+
+counted as (
+    select
+        counted_by_word.source,
+        markets.market,
+        counted_by_word.trade_date as list_date,
+        sum(counted_by_word.stock_count) as stock_count
+    from counted_by_word
+    inner join markets on counted_by_word.vendor_market = markets.vendor_market
+    group by counted_by_word.source, markets.market, counted_by_word.trade_date
     {% if is_incremental() %}
     union all
     select
@@ -140,7 +163,7 @@ followed as (
         present.*,
         whole_files.next_list_date,
         lead(present.list_date) over (
-            partition by present.source, present.market, present.stock_code order by present.list_date
+            partition by present.stock_code, present.source, present.market order by present.list_date
         ) as next_own_date
     from present
     left join whole_files
@@ -150,36 +173,34 @@ followed as (
             and present.list_date = whole_files.list_date
 ),
 
-vanished as (
-    select
-        source,
-        market,
-        segment,
-        stock_code,
-        next_list_date as list_date,
-        stock_name,
-        listed_shares,
-        fetch_id,
-        null::integer as row_number
-    from followed
-    where
-        is_listed
-        and market <> 'KONEX'
-        and next_list_date is not null
-        and (next_own_date is null or next_own_date > next_list_date)
-),
-
+-- a row speaks twice where it was the last one before a file without its stock
 states as (
     select
-        {{ columns | join(', ') }},
-        is_listed
-    from present
-    where is_sound
-    union all
-    select
-        {{ columns | join(', ') }},
-        false as is_listed
-    from vanished
+        followed.source,
+        followed.market,
+        followed.segment,
+        followed.stock_code,
+        told.list_date,
+        followed.stock_name,
+        followed.listed_shares,
+        followed.fetch_id,
+        told.row_number,
+        told.is_listed
+    from followed
+    cross join lateral (
+        values
+        (followed.list_date, followed.row_number, followed.is_listed, followed.is_sound),
+        (
+            followed.next_list_date,
+            null,
+            false,
+            followed.is_listed
+            and followed.market <> 'KONEX'
+            and followed.next_list_date is not null
+            and (followed.next_own_date is null or followed.next_own_date > followed.next_list_date)
+        )
+    ) as told (list_date, row_number, is_listed, is_told)
+    where told.is_told
 ),
 
 -- a stock that moves from one market's file to another's is listed, not gone
@@ -187,7 +208,7 @@ one_a_day as (
     select
         *,
         row_number() over (
-            partition by source, stock_code, list_date order by is_listed desc, row_number, market
+            partition by stock_code, source, list_date order by is_listed desc, row_number, market
         ) as preference
     from states
 ),
@@ -201,7 +222,7 @@ compared as (
         lag(is_listed) over own_bars as was_listed
     from one_a_day
     where preference = 1
-    window own_bars as (partition by source, stock_code order by list_date)
+    window own_bars as (partition by stock_code, source order by list_date)
 ),
 
 changed as (

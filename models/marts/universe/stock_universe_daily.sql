@@ -79,8 +79,16 @@ price_limits as (
     select * from {{ ref('price_limits') }}
 ),
 
-tick_sizes as (
-    select * from {{ ref('tick_sizes') }}
+-- ticks of a market and time as two arrays, so that the tick of a price is a look into them and no join
+ticks as (
+    select
+        market,
+        valid_from,
+        valid_to,
+        array_agg(price_from::numeric order by price_from) as price_froms,
+        array_agg(tick::numeric order by price_from) as tick_sizes
+    from {{ ref('tick_sizes') }}
+    group by market, valid_from, valid_to
 ),
 
 -- what is told of a session: everything that became known before the next one opened
@@ -93,7 +101,6 @@ sessions as (
     inner join openings on calendar.next_session = openings.date
 ),
 
--- lists name the listed, files of prices what they hold: a name known from files alone is there when they have it
 listed_by_list as (
     select
         stock_code,
@@ -115,12 +122,24 @@ named as (
         on
             listings.stock_code = listed_by_list.stock_code
             and sessions.known_before > listed_by_list.first_listed_at
-    union
+),
+
+-- lists name the listed, files of prices what they hold: a name known from files alone is there when they have it
+told as (
     select
-        trade_date as time,
-        known_before,
-        stock_code
+        coalesce(bars.trade_date, named.time) as time,
+        coalesce(bars.stock_code, named.stock_code) as stock_code,
+        coalesce(bars.known_before, named.known_before) as known_before,
+        bars.stock_name,
+        bars.vendor_market,
+        bars.close_price,
+        nullif(bars.base_price, 0) as base_price,
+        bars.volume,
+        bars.listed_shares,
+        bars.is_suspended,
+        bars.source
     from bars
+    full join named on bars.stock_code = named.stock_code and bars.trade_date = named.time
 ),
 
 -- the index was known on the session at all
@@ -163,43 +182,44 @@ sector_versions as (
 
 described as (
     select
-        named.time,
-        named.stock_code,
-        named.known_before,
-        coalesce(bars.stock_name, listed.stock_name) as stock_name,
+        told.time,
+        told.stock_code,
+        told.known_before,
+        coalesce(told.stock_name, listed.stock_name) as stock_name,
         coalesce(markets.market, listed.market) as market,
         case when coalesce(markets.market, listed.market) = listed.market then listed.segment end as listed_segment,
         markets.segment as told_segment,
         listed.security_type,
         listed.listing_date,
         sector.sector_id,
-        bars.close_price,
-        nullif(bars.base_price, 0) as base_price,
-        bars.volume,
-        coalesce(bars.listed_shares, listed.listed_shares) as listed_shares,
-        bars.is_suspended,
-        bars.source,
+        told.close_price,
+        told.base_price,
+        told.volume,
+        coalesce(told.listed_shares, listed.listed_shares) as listed_shares,
+        told.is_suspended,
+        told.source,
         free_float.floating_shares,
         free_float.floating_ratio
-    from named
-    left join bars on named.stock_code = bars.stock_code and named.time = bars.trade_date
-    left join markets on bars.vendor_market = markets.vendor_market
-    {{ as_of_join('listings', 'listed', 'named.stock_code = listed.stock_code', 'named.time',
-        known_before='named.known_before') }}
-    {{ as_of_join('sector_versions', 'sector', 'named.stock_code = sector.stock_code', 'named.time',
-        known_before='named.known_before') }}
-    {{ as_of_join('floats', 'free_float', 'named.stock_code = free_float.stock_code', 'named.time',
-        known_before='named.known_before') }}
+    from told
+    left join markets on told.vendor_market = markets.vendor_market
+    {{ as_of_join('listings', 'listed', 'told.stock_code = listed.stock_code', 'told.time',
+        known_before='told.known_before') }}
+    {{ as_of_join('sector_versions', 'sector', 'told.stock_code = sector.stock_code', 'told.time',
+        known_before='told.known_before') }}
+    {{ as_of_join('floats', 'free_float', 'told.stock_code = free_float.stock_code', 'told.time',
+        known_before='told.known_before') }}
 ),
 
--- the widest move is cut to whole ticks of the base price (KRX business regulation, daily price limit)
-limited as (
+ticked as (
     select
         described.*,
         factors.factor,
         factors.reason as factor_reason,
         coalesce(factors.reason = 'FIRST_SESSION', described.listing_date = described.time, false) as is_first_day,
-        floor(described.base_price * price_limits.limit_rate / ticks.tick) * ticks.tick as widest_move
+        price_limits.limit_rate,
+        ticks.price_froms,
+        ticks.tick_sizes,
+        ticks.tick_sizes[width_bucket(described.base_price, ticks.price_froms)] as tick
     from described
     left join factors on described.stock_code = factors.stock_code and described.time = factors.ex_date
     left join price_limits
@@ -207,35 +227,44 @@ limited as (
             described.market = price_limits.market
             and described.time >= price_limits.valid_from
             and (described.time < price_limits.valid_to or price_limits.valid_to is null)
-    left join tick_sizes as ticks
+    left join ticks
         on
             described.market = ticks.market
             and described.time >= ticks.valid_from
             and (described.time < ticks.valid_to or ticks.valid_to is null)
-            and described.base_price >= ticks.price_from
-            and (described.base_price < ticks.price_below or ticks.price_below is null)
+),
+
+-- the widest move is cut to whole ticks of the base price (KRX business regulation, daily price limit)
+limited as (
+    select
+        *,
+        floor(base_price * limit_rate / tick) * tick as widest_move
+    from ticked
+    -- `offset 0` keeps PostgreSQL from writing the expression out wherever it is referred to, to compute it six times
+    offset 0  -- noqa: AM09
+),
+
+reached as (
+    select
+        *,
+        tick_sizes[width_bucket(base_price + widest_move, price_froms)] as upper_tick
+    from limited
 ),
 
 priced as (
     select
-        limited.*,
+        *,
         -- other limits hold on a first day, and for leveraged products
         case
-            when not limited.is_first_day and limited.security_type not in ('ETF', 'ETN')
-                then floor((limited.base_price + limited.widest_move) / upper_ticks.tick) * upper_ticks.tick
+            when not is_first_day and security_type not in ('ETF', 'ETN')
+                then floor((base_price + widest_move) / upper_tick) * upper_tick
         end as upper_limit_price,
         case
-            when not limited.is_first_day and limited.security_type not in ('ETF', 'ETN')
-                then limited.base_price - limited.widest_move
+            when not is_first_day and security_type not in ('ETF', 'ETN')
+                then base_price - widest_move
         end as lower_limit_price
-    from limited
-    left join tick_sizes as upper_ticks
-        on
-            limited.market = upper_ticks.market
-            and limited.time >= upper_ticks.valid_from
-            and (limited.time < upper_ticks.valid_to or upper_ticks.valid_to is null)
-            and limited.base_price + limited.widest_move >= upper_ticks.price_from
-            and (limited.base_price + limited.widest_move < upper_ticks.price_below or upper_ticks.price_below is null)
+    from reached
+    offset 0  -- noqa: AM09
 ),
 
 final as (
