@@ -36,6 +36,7 @@
 #}
 {% macro postgres__create_table_as(temporary, relation, sql) -%}
     {%- if temporary and takes_the_place_of_nothing() -%}
+        {{ config.get('sql_header', '') }}
         {%- if model.config.contract.enforced -%}{{ get_assert_columns_equivalent(sql) }}{%- endif -%}
         create temporary view {{ relation }} as ({{ sql }});
     {%- else -%}
@@ -73,6 +74,7 @@
     {%- set keys = model.constraints | selectattr('type', 'equalto', 'primary_key') | list -%}
     {%- set others = model.constraints | rejectattr('type', 'equalto', 'primary_key') | list -%}
     {%- set columns = adapter.render_raw_columns_constraints(raw_columns=model.columns) -%}
+    {{ config.get('sql_header', '') }}
     create table {{ relation }}
     {{ get_assert_columns_equivalent(sql) }}
     ({{ (columns + adapter.render_raw_model_constraints(raw_constraints=others)) | join(', ') }});
