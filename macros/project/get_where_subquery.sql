@@ -28,10 +28,20 @@
     {#- the newest day of a view that groups its table, or lists what is wrong with it, is the table's (meta.window_of): of the view
         it would cost all history, and a view without a row has none -#}
     {%- set table = graph.nodes['model.' ~ project_name ~ '.' ~ meta.window_of] if meta.get('window_of') else none -%}
-    {%- set newest_day = (table.config.meta.day_column if table else meta.day_column) -%}
-    {%- set newest = run_query("select to_char(max(" ~ newest_day ~ ")::date - " ~ var('test_window_days')
-        ~ ", 'YYYY-MM-DD') from " ~ (table.relation_name if table else relation)).rows[0][0] -%}
-    {%- set built = days_built_in_this_run(table.unique_id if table else model.attached_node) -%}
+    {#- asked once a table and not once a test: what a run has built of a table stays so while its tests run -#}
+    {%- set window = tested.get('test_window') -%}
+    {%- if window is none -%}
+        {%- set built = days_built_in_this_run(table.unique_id if table else model.attached_node) -%}
+        {%- set newest = none -%}
+        {%- if built is not none -%}
+            {%- set newest = run_query("select to_char(max(" ~ (table.config.meta.day_column if table else meta.day_column)
+                ~ ")::date - " ~ var('test_window_days') ~ ", 'YYYY-MM-DD') from "
+                ~ (table.relation_name if table else relation)).rows[0][0] -%}
+        {%- endif -%}
+        {%- set window = {'newest': newest, 'built': built} -%}
+        {%- do tested.update({'test_window': window}) -%}
+    {%- endif -%}
+    {%- set newest, built = window.newest, window.built -%}
     {%- if newest is none or built is none -%}
         {{ return('') }}
     {%- endif -%}

@@ -21,12 +21,16 @@ source_priorities as (
 ranked as (
     select
         daily_prices.*,
+        -- the same window twice is one pass over all rows: one for the order and one for the whole would be two
         min(daily_prices.first_fetched_at) over (
             partition by daily_prices.trade_date, daily_prices.stock_code
+            order by source_priorities.priority, daily_prices.source
+            rows between unbounded preceding and unbounded following
         ) as first_carried_at,
         row_number() over (
             partition by daily_prices.trade_date, daily_prices.stock_code
             order by source_priorities.priority, daily_prices.source
+            rows between unbounded preceding and unbounded following
         ) as choice
     from daily_prices
     left join source_priorities on daily_prices.source = source_priorities.source

@@ -10,15 +10,27 @@ with
 
 {{ what_was_asked('ohlcv_daily') }},
 
+{% set columns = [
+    'source', 'trade_date', 'stock_code', 'close_price', 'volume', 'trading_value', 'listed_shares', 'vendor_market_cap',
+    'fetch_id', 'fetched_at',
+] %}
 bars as (
-    select * from {{ ref('int_daily_prices__unioned') }}
+    select {{ columns | join(', ') }}
+    from {{ ref('int_daily_prices__unioned') }}
     where
         trade_date is not null
         {{ and_in_days_to_rebuild('trade_date') }}
 ),
 
 bars_before as (
-    select * from {{ ref('int_daily_prices__unioned') }}
+    select
+        source,
+        trade_date,
+        stock_code,
+        close_price,
+        volume,
+        trading_value
+    from {{ ref('int_daily_prices__unioned') }}
     where
         trade_date is not null
         {{ and_in_sessions_before_days_to_rebuild('trade_date') }}
@@ -29,7 +41,10 @@ present as (
         source,
         trade_date,
         stock_code
-    from bars
+    from {{ ref('int_daily_prices__unioned') }}
+    where
+        trade_date is not null
+        {{ and_in_days_to_rebuild('trade_date') }}
 ),
 
 {{ names_listed() }},
