@@ -32,7 +32,7 @@ where
     and coalesce(tested.time < stocks.delisting_date - {{ liquidation_days }}, true)
     and (
         {% for price in prices -%}
-        abs(tested.{{ price }}::numeric / nullif(tested.{{ base_price }}, 0) - 1) > limits.limit_rate
+        abs(tested.{{ price }} - tested.{{ base_price }}) > limits.limit_rate * nullif(tested.{{ base_price }}, 0)
         {{ 'or ' if not loop.last }}
         {%- endfor %}
     )
