@@ -142,6 +142,10 @@ hashed as (
 {% macro daily_price_rules(rows, more_columns=[]) -%}
 {#- brokers tell the shares of now only: their bars are published without a market cap -#}
 {% set without_shares = "'kis', 'kiwoom'" -%}
+{% set numbers = [
+    'open_price', 'high_price', 'low_price', 'close_price', 'base_price', 'change_rate', 'volume', 'trading_value',
+    'listed_shares', 'vendor_market_cap',
+] -%}
 -- ticks of a market and time as two arrays, so that the tick of a price is a look into them and no join
 ticks as (
     select
@@ -165,6 +169,36 @@ limits as (
     inner join {{ ref('markets') }} as markets on price_limits.market = markets.market
 ),
 
+-- A numeric that comes out of a sort is packed, and whatever looks at it unpacks it anew, a hundred times a row. A sign in
+-- front of it does so once; `offset 0` keeps PostgreSQL from writing the sign out wherever the number is referred to.
+unpacked as (
+    select
+        source,
+        stock_code,
+        isin,
+        trade_date,
+        collection_date,
+        stock_name,
+        vendor_market,
+        board_section,
+        {% for number in numbers %}
+        +{{ number }} as {{ number }},
+        {% endfor %}
+        unreadable_fields,
+        has_its_day,
+        has_no_date,
+        has_conflicting_duplicate,
+        fetch_id,
+        row_number,
+        {% for column in more_columns %}
+        {{ column }},
+        {% endfor %}
+        first_fetched_at,
+        fetched_at
+    from {{ rows }}
+    offset 0  -- noqa: AM09
+),
+
 flagged as (
     select
         priced.*,
@@ -181,7 +215,7 @@ flagged as (
         greatest(priced.high_price, priced.close_price) > priced.base_price * (1 + limits.limit_rate)
         or least(nullif(priced.low_price, 0), priced.close_price) < priced.base_price * (1 - limits.limit_rate)
             as is_beyond_limit
-    from {{ rows }} as priced
+    from unpacked as priced
     left join ticks
         on
             priced.vendor_market = ticks.vendor_market
