@@ -5,3 +5,12 @@
 {% macro kiwoom_one_sign(column) -%}
     regexp_replace({{ column }}, '^[+-]+([+-])', '\1')
 {%- endmacro %}
+
+{#  Venue that a request asks for: a plain code is the exchange; _NX is NXT, _AL both  #}
+{% macro kiwoom_venue(request) -%}
+    case
+        when {{ request }} ->> 'stk_cd' like '%\_NX' then 'NXT'
+        when {{ request }} ->> 'stk_cd' like '%\_AL' then 'UNIFIED'
+        else 'KRX'
+    end
+{%- endmacro %}

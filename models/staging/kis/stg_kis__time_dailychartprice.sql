@@ -31,11 +31,7 @@ final as (
         {{ to_number('source_rows.cntg_vol') }} as volume,
         null::numeric as trading_value,
         {{ to_number('source_rows.acml_tr_pbmn') }} as cumulative_value,
-        case fetches.request ->> 'FID_COND_MRKT_DIV_CODE'
-            when 'J' then 'KRX'
-            when 'NX' then 'NXT'
-            when 'UN' then 'UNIFIED'
-        end as venue,
+        {{ kis_venue('fetches.request') }} as venue,
         {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields,
         source_rows._fetch_id as fetch_id,
         source_rows._row_number as row_number

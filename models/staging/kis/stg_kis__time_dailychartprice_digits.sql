@@ -25,11 +25,7 @@ final as (
         source_rows.stck_prpr as close_price,
         source_rows.cntg_vol as volume,
         source_rows.acml_tr_pbmn as cumulative_value,
-        case fetches.request ->> 'FID_COND_MRKT_DIV_CODE'
-            when 'J' then 'KRX'
-            when 'NX' then 'NXT'
-            when 'UN' then 'UNIFIED'
-        end as venue,
+        {{ kis_venue('fetches.request') }} as venue,
         {{ are_plain_digits(digits, 'source_rows') }} as is_plain,
         source_rows._fetch_id as fetch_id,
         source_rows._row_number as row_number

@@ -47,12 +47,7 @@ final as (
         -- the vendor tells no value by the minute
         null::numeric as trading_value,
         null::numeric as cumulative_value,
-        -- a plain code asks for the exchange; _NX is NXT, _AL both
-        case
-            when fetches.request ->> 'stk_cd' like '%\_NX' then 'NXT'
-            when fetches.request ->> 'stk_cd' like '%\_AL' then 'UNIFIED'
-            else 'KRX'
-        end as venue,
+        {{ kiwoom_venue('fetches.request') }} as venue,
         {{ unreadable_fields(numbers, 'dated') }} as unreadable_fields,
         dated._fetch_id as fetch_id,
         dated._row_number as row_number

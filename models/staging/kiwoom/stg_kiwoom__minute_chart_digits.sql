@@ -37,11 +37,7 @@ final as (
         {% endfor %}
         unsigned.trde_qty as volume,
         null::text as cumulative_value,
-        case
-            when fetches.request ->> 'stk_cd' like '%\_NX' then 'NXT'
-            when fetches.request ->> 'stk_cd' like '%\_AL' then 'UNIFIED'
-            else 'KRX'
-        end as venue,
+        {{ kiwoom_venue('fetches.request') }} as venue,
         {{ are_plain_digits(digits, 'unsigned') }} as is_plain,
         unsigned._fetch_id as fetch_id,
         unsigned._row_number as row_number
