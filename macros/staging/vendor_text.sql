@@ -84,25 +84,23 @@
 {%- endmacro %}
 
 {#
-    true when every field is there and plain digits, so many at most as is said beside it, so that a cast reads it: one look at
-    all of them together, a quarter of what one at each costs. null or false for anything else.
-    Example: are_plain_digits({'stck_oprc': 9, 'acml_tr_pbmn': 18}, 'source_rows')
+    true when a clock reads HHMM00, and every field is there and plain digits, so many at most as is said beside it, so that a
+    cast reads it: one look at all of them together, a quarter of what one at each costs. null or false for anything else.
+    Example: are_plain_digits({'stck_oprc': 9, 'acml_tr_pbmn': 18}, 'source_rows', 'source_rows.stck_cntg_hour')
 #}
-{% macro are_plain_digits(columns, relation) -%}
+{% macro are_plain_digits(columns, relation, clock) -%}
     (
-        ({% for column in columns %}{{ relation }}.{{ column }}{{ ' || ' if not loop.last }}{% endfor %}) ~ '^[0-9]+$'
+        ({{ clock }}{% for column in columns %} || {{ relation }}.{{ column }}{% endfor %})
+        ~ '^[0-9]+$'
+        and octet_length({{ clock }}) = 6
+        -- digits by now: a pattern that says as much costs as much as all the rest
+        and {{ clock }} < '24' collate "C"
+        and substr({{ clock }}, 3, 1) < '6' collate "C"
+        and right({{ clock }}, 2) = '00'
         {%- for column, most in columns.items() %}
         and octet_length({{ relation }}.{{ column }}) between 1 and {{ most }}
         {%- endfor %}
     )
-{%- endmacro %}
-
-{#  minute of the day, 0 to 1439, from HHMMSS, or NULL; the seconds of a label say nothing  #}
-{% macro minute_of_day(label) -%}
-    case
-        when {{ label }} ~ '^([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]$'
-            then left({{ label }}, 2)::integer * 60 + substr({{ label }}, 3, 2)::integer
-    end
 {%- endmacro %}
 
 {#  minute of the day in Korea, 0 to 1439, of a moment  #}

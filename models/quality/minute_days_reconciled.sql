@@ -1,10 +1,14 @@
 -- Minutes against the day's own bar: what they should add up to, and where they do not.
 with
 
-bars as (
-    select * from {{ ref('int_minute_bars__chosen') }}
+chosen as (
+    select * from {{ ref('int_minute_bars__chosen_stock_days') }}
     -- a day that goes on adds up to nothing yet
     where venue = 'KRX' and not is_provisional
+),
+
+stock_days as (
+    select * from {{ ref('int_minute_bars__summed') }}
 ),
 
 days as (
@@ -21,17 +25,22 @@ days as (
 
 minute_days as (
     select
-        trade_date,
-        stock_code,
-        source,
-        (array_agg(open_price order by started_at) filter (where session = 'REGULAR'))[1] as open_price,
-        max(high_price) filter (where session = 'REGULAR') as high_price,
-        min(low_price) filter (where session = 'REGULAR') as low_price,
-        (array_agg(close_price order by started_at desc) filter (where session = 'REGULAR'))[1] as close_price,
-        sum(volume) filter (where session = 'REGULAR') as regular_volume,
-        sum(volume) as whole_volume
-    from bars
-    group by trade_date, stock_code, source
+        chosen.trade_date,
+        chosen.stock_code,
+        chosen.source,
+        stock_days.open_price,
+        stock_days.high_price,
+        stock_days.low_price,
+        stock_days.close_price,
+        stock_days.regular_volume,
+        stock_days.sound_volume as whole_volume
+    from chosen
+    inner join stock_days
+        on
+            chosen.trade_date = stock_days.trade_date
+            and chosen.stock_code = stock_days.stock_code
+            and chosen.source = stock_days.source
+            and chosen.venue = stock_days.venue
 ),
 
 final as (

@@ -2,9 +2,13 @@
 -- all of his bars lie a minute late. Among thirty stocks and more one trades in the opening auction.
 with
 
-bars as (
-    select * from {{ ref('int_minute_bars__chosen') }}
-    where session = 'REGULAR'
+chosen as (
+    select * from {{ ref('int_minute_bars__chosen_stock_days') }}
+),
+
+stock_days as (
+    select * from {{ ref('int_minute_bars__summed') }}
+    where regular_volume is not null
 ),
 
 sessions as (
@@ -18,15 +22,21 @@ sessions as (
 
 counted as (
     select
-        bars.trade_date,
-        bars.source,
-        bars.venue,
-        count(distinct bars.stock_code) as stock_count,
-        count(distinct bars.stock_code) filter (where bars.started_at = sessions.opens_at) as opening_count,
-        count(distinct bars.stock_code) filter (where bars.started_at = sessions.closes_at) as closing_count
-    from bars
-    inner join sessions on bars.trade_date = sessions.date
-    group by bars.trade_date, bars.source, bars.venue
+        chosen.trade_date,
+        chosen.source,
+        chosen.venue,
+        count(*) as stock_count,
+        count(*) filter (where stock_days.first_regular_at <= sessions.opens_at) as opening_count,
+        count(*) filter (where stock_days.last_regular_at >= sessions.closes_at) as closing_count
+    from chosen
+    inner join stock_days
+        on
+            chosen.trade_date = stock_days.trade_date
+            and chosen.stock_code = stock_days.stock_code
+            and chosen.source = stock_days.source
+            and chosen.venue = stock_days.venue
+    inner join sessions on chosen.trade_date = sessions.date
+    group by chosen.trade_date, chosen.source, chosen.venue
 ),
 
 final as (

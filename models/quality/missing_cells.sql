@@ -7,7 +7,7 @@
     'market_cap_daily': {'rows': 'int_daily_prices__unioned', 'day': 'time'},
     'investor_trading': {'rows': 'int_investor_trading__unioned', 'day': 'time'},
     'foreign_ownership_daily': {'rows': 'int_foreign_ownership__unioned', 'day': 'time'},
-    'ohlcv_minute': {'rows': 'int_minute_bars__unioned', 'day': 'moment'},
+    'ohlcv_minute': {'rows': 'int_minute_bars__summed', 'day': 'moment'},
 } %}
 {% set until = var('missing_cells_until', '') %}
 
@@ -78,6 +78,7 @@ bars as not materialized (
     select
         stock_code,
         trade_date,
+        {{ "case when sound_bar_count = 0 then broken_rules else '' end as" if rows == 'int_minute_bars__summed' }}
         broken_rules,
         {{ 'listed_shares' if rows == 'int_daily_prices__unioned' else '0' }} as told_shares
     from {{ ref(rows) }}

@@ -10,7 +10,7 @@
     'etf_portfolios': ['int_etf_portfolios__unioned', 'trade_date', 'component_code'],
     'floating_shares': ['int_floating_shares__unioned', 'trade_date', 'null'],
     'corporate_actions': ['int_corporate_actions__recorded', 'trade_date', 'kind'],
-    'minute_bars': ['int_minute_bars__unioned', 'trade_date', 'minute_label'],
+    'minute_bars': ['int_minute_bars__doubtful', 'trade_date', 'minute_label'],
 } %}
 
 {{ rows_by_rule(checked, 'broken_rules') }}

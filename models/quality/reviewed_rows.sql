@@ -7,7 +7,7 @@
     'foreign_ownership_daily': ['int_foreign_ownership__unioned', 'trade_date', 'null'],
     'floating_shares': ['int_floating_shares__unioned', 'trade_date', 'null'],
     'corporate_actions': ['int_corporate_actions__recorded', 'trade_date', 'kind'],
-    'minute_bars': ['int_minute_bars__unioned', 'trade_date', 'minute_label'],
+    'minute_bars': ['int_minute_bars__doubtful', 'trade_date', 'minute_label'],
 } %}
 
 with

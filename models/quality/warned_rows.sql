@@ -4,7 +4,7 @@
     'index_components': ['int_index_components__stated', 'trade_date', 'index_name'],
     'foreign_ownership_daily': ['int_foreign_ownership__unioned', 'trade_date', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'trade_date', 'vendor_investor'],
-    'minute_bars': ['int_minute_bars__unioned', 'trade_date', 'minute_label'],
+    'minute_bars': ['int_minute_bars__doubtful', 'trade_date', 'minute_label'],
 } %}
 
 with

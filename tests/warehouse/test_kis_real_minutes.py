@@ -118,7 +118,7 @@ def warehouse(
             assert run.returncode == 0, run.stderr
     built = database.dbt(
         "build", "--indirect-selection", "cautious",
-        "--select", "+ohlcv_minute", "+minute_days_reconciled", "minute_labels",
+        "--select", "+ohlcv_minute", "+minute_days_reconciled", "minute_labels", "int_minute_bars__unioned",
     )  # fmt: skip
     assert built.returncode == 0, built.stdout
     return database

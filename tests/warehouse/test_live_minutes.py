@@ -21,7 +21,9 @@ from tests.conftest import ROOT, Database
 DAY = date(2026, 10, 7)
 ON_THE_DAY = ("--from", str(DAY), "--to", str(DAY))
 LIVE = ("load", "--dataset", "ohlcv_minute", "--live")
-MARTS = ("+ohlcv_minute", "ohlcv_minute_5", "ohlcv_minute_60", "+minute_days_reconciled")
+MARTS = (
+    "+ohlcv_minute", "int_minute_bars__unioned", "ohlcv_minute_5", "ohlcv_minute_60", "+minute_days_reconciled",
+)  # fmt: skip
 BROKERS = ("KIS_", "KRX_OPENAPI_", "KIWOOM_")
 
 
@@ -280,7 +282,10 @@ def test_the_final_answer_replaces_the_day_and_is_what_one_look_after_the_close_
         assert found[0][0], relation
     # what was wrong with a row is the same too; kiwoom was asked here alone
     checked = "intermediate.int_minute_bars__unioned"
-    polled.database.execute(f"delete from {checked} where source = 'kiwoom'")
+    for table in ("plain_stock_days", "doubtful"):
+        polled.database.execute(
+            f"delete from intermediate.int_minute_bars__{table} where source = 'kiwoom'"
+        )
     assert without_fetches(polled.database, checked) == without_fetches(once.database, checked)
     assert polled.database.rows(
         "select count(*) from quality.minute_days_reconciled where has_other_prices or has_other_volume"

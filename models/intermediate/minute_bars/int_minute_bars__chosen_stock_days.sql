@@ -2,7 +2,7 @@
 with
 
 stock_days as (
-    select * from {{ ref('int_minute_bars__stock_days') }}
+    select * from {{ ref('int_minute_bars__summed') }}
     where sound_bar_count > 0
 ),
 

@@ -27,7 +27,7 @@ stock_days as (
         sum(closes) as closes,
         sum(trading_value) / nullif(sum(value_by_closes), 0) as value_ratio,
         max(fetched_at) as fetched_at
-    from {{ ref('int_minute_bars__stock_days') }}
+    from {{ ref('int_minute_bars__summed') }}
     where true {{ and_in_days_to_rebuild('trade_date') }}
     group by source, stock_code, trade_date
 ),
@@ -40,7 +40,7 @@ stock_days_before as (
         sum(bar_count) as bar_count,
         sum(volume) as volume,
         sum(closes) as closes
-    from {{ ref('int_minute_bars__stock_days') }}
+    from {{ ref('int_minute_bars__summed') }}
     where true {{ and_in_sessions_before_days_to_rebuild('trade_date') }}
     group by source, stock_code, trade_date
 ),

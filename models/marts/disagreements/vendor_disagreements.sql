@@ -83,20 +83,18 @@ minute_days as (
         stock_code as item,
         '' as detail,
         trade_date as time,
-        (array_agg(open_price order by started_at))[1] as open_price,
-        max(high_price) as high_price,
-        min(low_price) as low_price,
-        (array_agg(close_price order by started_at desc))[1] as close_price,
-        sum(volume) as volume,
-        max(fetch_id) as fetch_id,
-        max(fetched_at) as fetched_at
-    from {{ ref('int_minute_bars__unioned') }}
+        open_price,
+        high_price,
+        low_price,
+        close_price,
+        regular_volume as volume,
+        fetch_id,
+        fetched_at
+    from {{ ref('int_minute_bars__summed') }}
     where
-        broken_rules = ''
-        and venue = 'KRX'
-        and session = 'REGULAR'
+        venue = 'KRX'
+        and regular_volume is not null
         {{ and_in_days_to_rebuild('trade_date') }}
-    group by source, stock_code, trade_date
 ),
 
 index_levels as (

@@ -13,41 +13,82 @@
 
 with
 
-bars as (
-    select * from {{ ref('int_minute_bars__unioned') }}
-    where broken_rules = ''
-    {{ and_in_days_to_rebuild('trade_date') }}
-),
-
--- and not the bars of int_minute_bars__chosen: the days are named on both sides, so that neither is read as a whole
-stock_days as (
+-- one source and venue speaks for a stock and day
+chosen as (
     select * from {{ ref('int_minute_bars__chosen_stock_days') }}
     where true
     {{ and_in_days_to_rebuild('trade_date') }}
 ),
 
+plain_stock_days as (
+    select stock_days.*
+    from {{ ref('int_minute_bars__plain_stock_days') }} as stock_days
+    inner join chosen
+        on
+            stock_days.trade_date = chosen.trade_date
+            and stock_days.stock_code = chosen.stock_code
+            and stock_days.source = chosen.source
+            and stock_days.venue = chosen.venue
+    where true
+    {{ and_in_days_to_rebuild('stock_days.trade_date') }}
+),
+
+{{ plain_minute_bars('plain_stock_days') }}
+
+doubtful_bars as (
+    select
+        bars.*,
+        chosen.is_provisional as is_of_provisional_day
+    from {{ ref('int_minute_bars__doubtful') }} as bars
+    inner join chosen
+        on
+            bars.trade_date = chosen.trade_date
+            and bars.stock_code = chosen.stock_code
+            and bars.source = chosen.source
+            and bars.venue = chosen.venue
+    where
+        not bars.is_of_plain_day
+        {{ and_in_days_to_rebuild('bars.trade_date') }}
+),
+
+{% set columns = [
+    'started_at', 'stock_code', 'open_price', 'high_price', 'low_price', 'close_price', 'volume', 'trading_value', 'session',
+    'venue', 'source', 'first_fetched_at',
+] %}
+bars as (
+    select
+        {% for column in columns %}
+        {{ column }},
+        {% endfor %}
+        is_provisional
+    from plain_bars
+    where broken_rules = ''
+    union all
+    select
+        {% for column in columns %}
+        {{ column }},
+        {% endfor %}
+        is_of_provisional_day as is_provisional
+    from doubtful_bars
+    where broken_rules = ''
+),
+
 final as (
     select
-        bars.started_at as time,
-        bars.stock_code::varchar(10) as stock_code,
-        bars.open_price::integer as open_price,
-        bars.high_price::integer as high_price,
-        bars.low_price::integer as low_price,
-        bars.close_price::integer as close_price,
-        bars.volume::bigint as volume,
-        bars.trading_value::bigint as trading_value,
-        bars.session::varchar(20) as session,
-        bars.venue::varchar(10) as venue,
-        bars.source::varchar(20) as source,
-        stock_days.is_provisional,
-        bars.first_fetched_at as created_at
+        started_at as time,
+        stock_code::varchar(10) as stock_code,
+        open_price::integer as open_price,
+        high_price::integer as high_price,
+        low_price::integer as low_price,
+        close_price::integer as close_price,
+        volume::bigint as volume,
+        trading_value::bigint as trading_value,
+        session::varchar(20) as session,
+        venue::varchar(10) as venue,
+        source::varchar(20) as source,
+        is_provisional,
+        first_fetched_at as created_at
     from bars
-    inner join stock_days
-        on
-            bars.trade_date = stock_days.trade_date
-            and bars.stock_code = stock_days.stock_code
-            and bars.source = stock_days.source
-            and bars.venue = stock_days.venue
 )
 
 select * from final

@@ -10,27 +10,21 @@ source_rows as (
     select * from {{ source('kis', 'kis__inquire_time_dailychartprice') }}
 ),
 
-fetches as (
-    select fetch_id, request from {{ ref('stg_ledger__fetches') }}
-),
-
 final as (
     select
         source_rows.stck_bsop_date as bar_date_text,
         source_rows.stck_cntg_hour as minute_label,
-        {{ minute_of_day('source_rows.stck_cntg_hour') }} as minute_of_day,
+        source_rows.stck_cntg_hour as clock,
         source_rows.stck_oprc as open_price,
         source_rows.stck_hgpr as high_price,
         source_rows.stck_lwpr as low_price,
         source_rows.stck_prpr as close_price,
         source_rows.cntg_vol as volume,
         source_rows.acml_tr_pbmn as cumulative_value,
-        {{ kis_venue('fetches.request') }} as venue,
-        {{ are_plain_digits(digits, 'source_rows') }} as is_plain,
+        {{ are_plain_digits(digits, 'source_rows', 'source_rows.stck_cntg_hour') }} as is_plain,
         source_rows._fetch_id as fetch_id,
         source_rows._row_number as row_number
     from source_rows
-    inner join fetches on source_rows._fetch_id = fetches.fetch_id
 )
 
 select * from final

@@ -11,10 +11,6 @@ source_rows as (
     select * from {{ source('kiwoom', 'kiwoom__ka10080') }}
 ),
 
-fetches as (
-    select fetch_id, request from {{ ref('stg_ledger__fetches') }}
-),
-
 unsigned as (
     select
         cntr_tm,
@@ -31,18 +27,16 @@ final as (
     select
         left(unsigned.cntr_tm, 8) as bar_date_text,
         unsigned.cntr_tm as minute_label,
-        {{ minute_of_day('substr(unsigned.cntr_tm, 9)') }} as minute_of_day,
+        substr(unsigned.cntr_tm, 9) as clock,
         {% for field, name in prices.items() %}
         unsigned.{{ field }} as {{ name }},
         {% endfor %}
         unsigned.trde_qty as volume,
         null::text as cumulative_value,
-        {{ kiwoom_venue('fetches.request') }} as venue,
-        {{ are_plain_digits(digits, 'unsigned') }} as is_plain,
+        {{ are_plain_digits(digits, 'unsigned', 'substr(unsigned.cntr_tm, 9)') }} as is_plain,
         unsigned._fetch_id as fetch_id,
         unsigned._row_number as row_number
     from unsigned
-    inner join fetches on unsigned._fetch_id = fetches.fetch_id
 )
 
 select * from final

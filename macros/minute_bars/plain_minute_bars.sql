@@ -1,0 +1,77 @@
+{#
+    CTE `plain_bars`: the bars of some rows of int_minute_bars__plain_stock_days, as int_minute_bars__doubtful gives others. By
+    calls in the list of columns, which take a third of the time of one call beside the table. Choose the rows before: the
+    planner cannot know how many bars a condition on bars leaves.
+    Example: with stock_days as (…), {{ plain_minute_bars('stock_days') }} … select * from plain_bars
+#}
+{% macro plain_minute_bars(stock_days) -%}
+bars_in_arrays as (
+    select
+        source,
+        stock_code,
+        trade_date,
+        venue,
+        day_begins_at,
+        has_no_totals,
+        fetch_ids,
+        fetched_at,
+        unnest(minutes) as minute,
+        unnest(sessions) as session,
+        unnest(open_prices) as open_price,
+        unnest(high_prices) as high_price,
+        unnest(low_prices) as low_price,
+        unnest(close_prices) as close_price,
+        unnest(volumes) as volume,
+        unnest(trading_values) as trading_value,
+        unnest(answer_numbers) as answer_number,
+        unnest(row_numbers) as row_number
+    from {{ stock_days }}
+),
+
+timed_bars as (
+    select
+        *,
+        -- the broker's last page goes on into the day before; those bars count their minutes from 1970 on
+        session is null as is_of_other_day,
+        case
+            when session is null then (timestamp '1970-01-01' + make_interval(mins => minute)) at time zone 'Asia/Seoul'
+            else day_begins_at + make_interval(mins => minute)
+        end as started_at
+    from bars_in_arrays
+),
+
+plain_bars as (
+    select
+        source,
+        stock_code,
+        trade_date,
+        -- as the source writes it: a plain label has no seconds
+        to_char(
+            started_at at time zone 'Asia/Seoul',
+            case source when 'kiwoom' then 'YYYYMMDDHH24MISS' else 'HH24MISS' end
+        ) as minute_label,
+        started_at,
+        venue,
+        session,
+        open_price,
+        high_price,
+        low_price,
+        close_price,
+        volume,
+        trading_value,
+        case when is_of_other_day then 'OTHER_DAY' when volume = 0 then 'NO_TRADES' else '' end as broken_rules,
+        '' as reviewed_rules,
+        case when trading_value is null and not has_no_totals then 'VALUE_NOT_TOLD' else '' end as warned_rules,
+        fetch_ids[answer_number] as fetch_id,
+        row_number,
+        fetched_at[answer_number] as first_fetched_at,
+        fetched_at[answer_number] as fetched_at,
+        false as is_provisional
+    from timed_bars
+),
+{%- endmacro %}
+
+{#  Codes that a stock can have: a digit, and five digits or letters  #}
+{% macro minute_code_pattern() -%}
+    ^[0-9][0-9A-Z]{5}$
+{%- endmacro %}
