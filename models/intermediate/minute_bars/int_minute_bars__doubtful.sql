@@ -55,17 +55,20 @@ day_sessions as (
             and (calendar.date < sessions.valid_to or sessions.valid_to is null)
 ),
 
--- of every stock and day that is not plain
+plain_stock_days as not materialized (
+    select * from {{ ref('int_minute_bars__plain_stock_days') }}
+    where true {{ and_in_days_to_rebuild('trade_date') }}
+),
+
 doubtful_cells as (
-    select * from cells
-    where (source, scope, collection_date) not in (
-        select
-            stock_days.source,
-            stock_days.stock_code,
-            stock_days.trade_date
-        from {{ ref('int_minute_bars__plain_stock_days') }} as stock_days
-        where true {{ and_in_days_to_rebuild('stock_days.trade_date') }}
-    )
+    select cells.*
+    from cells
+    left join plain_stock_days
+        on
+            cells.source = plain_stock_days.source
+            and cells.scope = plain_stock_days.stock_code
+            and cells.collection_date = plain_stock_days.trade_date
+    where plain_stock_days.source is null
 ),
 
 -- the day asked for decides where a bar belongs; `bar_date` is what it says of itself
@@ -384,15 +387,12 @@ merged_rows as (
     group by source, stock_code, trade_date, started_at
 ),
 
--- of plain days the bars that are not published, or with a warning
-plain_stock_days as (
-    select * from {{ ref('int_minute_bars__plain_stock_days') }}
-    where
-        (sound_bar_count < bar_count or warned_bar_count > 0)
-        {{ and_in_days_to_rebuild('trade_date') }}
+plain_stock_days_with_findings as (
+    select * from plain_stock_days
+    where sound_bar_count < bar_count or warned_bar_count > 0
 ),
 
-{{ plain_minute_bars('plain_stock_days') }}
+{{ plain_minute_bars('plain_stock_days_with_findings') }}
 
 final as (
     select
