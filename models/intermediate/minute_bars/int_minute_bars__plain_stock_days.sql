@@ -20,13 +20,16 @@
     'answer_numbers': 'answer_number',
     'row_numbers': 'row_number',
 } %}
-{# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself -#}
+{# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression takes
+a tenth of it, and saves nine megabytes a day -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
     meta={'day_column': 'trade_date', 'datasets': ['ohlcv_minute'], 'analyzed_by_day': true},
     indexes=[{'columns': ['trade_date']}],
-    post_hook='alter table {{ this }} alter ' ~ arrays | join(' set statistics 0, alter ') ~ ' set statistics 0',
+    post_hook='{% if not is_incremental() %} alter table {{ this }} '
+    ~ 'alter ' ~ arrays | join(' set statistics 0, alter ') ~ ' set statistics 0, '
+    ~ 'alter ' ~ arrays | join(' set storage external, alter ') ~ ' set storage external {% endif %}',
 ) }}
 
 with
