@@ -20,8 +20,8 @@
     'answer_numbers': 'answer_number',
     'row_numbers': 'row_number',
 } %}
-{# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression takes
-a tenth of it, and saves nine megabytes a day -#}
+{# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression
+takes a tenth of it, and saves nine megabytes a day -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
