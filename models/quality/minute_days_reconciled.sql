@@ -1,14 +1,10 @@
 -- Minutes against the day's own bar: what they should add up to, and where they do not.
 with
 
-chosen as (
+minute_days as (
     select * from {{ ref('int_minute_bars__chosen_stock_days') }}
     -- a day that goes on adds up to nothing yet
     where venue = 'KRX' and not is_provisional
-),
-
-stock_days as (
-    select * from {{ ref('int_minute_bars__summed') }}
 ),
 
 days as (
@@ -21,26 +17,6 @@ days as (
         close_price,
         volume
     from {{ ref('ohlcv_daily') }}
-),
-
-minute_days as (
-    select
-        chosen.trade_date,
-        chosen.stock_code,
-        chosen.source,
-        stock_days.open_price,
-        stock_days.high_price,
-        stock_days.low_price,
-        stock_days.close_price,
-        stock_days.regular_volume,
-        stock_days.sound_volume as whole_volume
-    from chosen
-    inner join stock_days
-        on
-            chosen.trade_date = stock_days.trade_date
-            and chosen.stock_code = stock_days.stock_code
-            and chosen.source = stock_days.source
-            and chosen.venue = stock_days.venue
 ),
 
 final as (
@@ -61,7 +37,7 @@ final as (
         array[minute_days.open_price, minute_days.high_price, minute_days.low_price, minute_days.close_price]
         <> array[days.open_price, days.high_price, days.low_price, days.close_price]::numeric[] as has_other_prices,
         -- a day's volume counts the after-market or does not, by vendor
-        least(abs(minute_days.regular_volume - days.volume), abs(minute_days.whole_volume - days.volume))
+        least(abs(minute_days.regular_volume - days.volume), abs(minute_days.sound_volume - days.volume))
         > 0.01 * days.volume as has_other_volume
     from minute_days
     inner join days on minute_days.trade_date = days.time and minute_days.stock_code = days.stock_code

@@ -2,12 +2,8 @@
 -- all of his bars lie a minute late. Among thirty stocks and more one trades in the opening auction.
 with
 
-chosen as (
-    select * from {{ ref('int_minute_bars__chosen_stock_days') }}
-),
-
 stock_days as (
-    select * from {{ ref('int_minute_bars__summed') }}
+    select * from {{ ref('int_minute_bars__chosen_stock_days') }}
     where regular_volume is not null
 ),
 
@@ -22,21 +18,15 @@ sessions as (
 
 counted as (
     select
-        chosen.trade_date,
-        chosen.source,
-        chosen.venue,
+        stock_days.trade_date,
+        stock_days.source,
+        stock_days.venue,
         count(*) as stock_count,
         count(*) filter (where stock_days.first_regular_at <= sessions.opens_at) as opening_count,
         count(*) filter (where stock_days.last_regular_at >= sessions.closes_at) as closing_count
-    from chosen
-    inner join stock_days
-        on
-            chosen.trade_date = stock_days.trade_date
-            and chosen.stock_code = stock_days.stock_code
-            and chosen.source = stock_days.source
-            and chosen.venue = stock_days.venue
-    inner join sessions on chosen.trade_date = sessions.date
-    group by chosen.trade_date, chosen.source, chosen.venue
+    from stock_days
+    inner join sessions on stock_days.trade_date = sessions.date
+    group by stock_days.trade_date, stock_days.source, stock_days.venue
 ),
 
 final as (

@@ -25,7 +25,15 @@ final as (
         stock_days.stock_code,
         stock_days.source,
         stock_days.venue,
-        stock_days.is_provisional
+        stock_days.is_provisional,
+        stock_days.sound_volume,
+        stock_days.open_price,
+        stock_days.high_price,
+        stock_days.low_price,
+        stock_days.close_price,
+        stock_days.regular_volume,
+        stock_days.first_regular_at,
+        stock_days.last_regular_at
     from stock_days
     left join source_priorities on stock_days.source = source_priorities.source
     where (stock_days.source, stock_days.trade_date) not in (select held.source, held.trade_date from held)
