@@ -16,7 +16,7 @@ bars_in_arrays as (
         fetch_ids,
         fetched_at,
         unnest(minutes) as minute,
-        unnest(sessions) as session,
+        unnest(session_numbers) as session_number,
         unnest(open_prices) as open_price,
         unnest(high_prices) as high_price,
         unnest(low_prices) as low_price,
@@ -32,9 +32,10 @@ timed_bars as (
     select
         *,
         -- the broker's last page goes on into the day before; those bars count their minutes from 1970 on
-        session is null as is_of_other_day,
+        session_number = 0 as is_of_other_day,
+        (array['PRE_MARKET', 'REGULAR', 'AFTER_MARKET'])[session_number] as session,
         case
-            when session is null then (timestamp '1970-01-01' + make_interval(mins => minute)) at time zone 'Asia/Seoul'
+            when session_number = 0 then (timestamp '1970-01-01' + make_interval(mins => minute)) at time zone 'Asia/Seoul'
             else day_begins_at + make_interval(mins => minute)
         end as started_at
     from bars_in_arrays
@@ -74,4 +75,9 @@ plain_bars as (
 {#  Codes that a stock can have: a digit, and five digits or letters  #}
 {% macro minute_code_pattern() -%}
     ^[0-9][0-9A-Z]{5}$
+{%- endmacro %}
+
+{#  Whole minutes of the day before a time of day: 540 at 09:00, 541 from a second later on  #}
+{% macro minutes_up_to(time_of_day) -%}
+    ceil(extract(epoch from ({{ time_of_day }})::time) / 60)::integer
 {%- endmacro %}

@@ -91,14 +91,14 @@
 {% macro are_plain_digits(columns, relation, clock) -%}
     (
         ({{ clock }}{% for column in columns %} || {{ relation }}.{{ column }}{% endfor %})
-        ~ '^[0-9]+$'
-        and octet_length({{ clock }}) = 6
+        !~ '[^0-9]'
         -- digits by now: a pattern that says as much costs as much as all the rest
+        and {{ clock }} like '____00'
         and {{ clock }} < '24' collate "C"
         and substr({{ clock }}, 3, 1) < '6' collate "C"
-        and right({{ clock }}, 2) = '00'
         {%- for column, most in columns.items() %}
-        and octet_length({{ relation }}.{{ column }}) between 1 and {{ most }}
+        and {{ relation }}.{{ column }} <> ''
+        and octet_length({{ relation }}.{{ column }}) <= {{ most }}
         {%- endfor %}
     )
 {%- endmacro %}

@@ -3,7 +3,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_minute'], 'analyzed_by_day': true},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['ohlcv_minute'],
+        'analyzed_by_day': ['trade_date', 'source', 'stock_code', 'venue', 'broken_rules', 'is_of_plain_day'],
+    },
     indexes=[{'columns': ['trade_date']}],
 ) }}
 

@@ -7,10 +7,12 @@
     'stg_kiwoom__minute_chart': 'kiwoom',
 } %}
 {% set prices = ['open_price', 'high_price', 'low_price', 'close_price'] %}
+{# the arrays name a session by its place here, from 1; 0 is another day -#}
 {% set sessions = ['PRE_MARKET', 'REGULAR', 'AFTER_MARKET'] %}
+{% set regular = sessions.index('REGULAR') + 1 %}
 {% set arrays = {
     'minutes': 'minute',
-    'sessions': 'session',
+    'session_numbers': 'session_number',
     'open_prices': 'open_price',
     'high_prices': 'high_price',
     'low_prices': 'low_price',
@@ -20,13 +22,22 @@
     'answer_numbers': 'answer_number',
     'row_numbers': 'row_number',
 } %}
+{% set at_hand = and_in_answers_to_days_to_rebuild('fetch_id') %}
 {# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression
-takes a tenth of it, and saves nine megabytes a day -#}
+takes a tenth of it, and saves nine megabytes a day. A full market's day is put in order in so much memory, for the length
+of the transaction; in less it goes by way of the disk -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_minute'], 'analyzed_by_day': true},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['ohlcv_minute'],
+        'analyzed_by_day': [
+            'trade_date', 'source', 'stock_code', 'venue', 'bar_count', 'sound_bar_count', 'warned_bar_count',
+        ],
+    },
     indexes=[{'columns': ['trade_date']}],
+    pre_hook="set local work_mem = '128MB'",
     post_hook='{% if not is_incremental() %} alter table {{ this }} '
     ~ 'alter ' ~ arrays | join(' set statistics 0, alter ') ~ ' set statistics 0, '
     ~ 'alter ' ~ arrays | join(' set storage external, alter ') ~ ' set storage external {% endif %}',
@@ -44,6 +55,7 @@ requests as (
         fetch_id,
         request
     from {{ ref('stg_ledger__fetches') }}
+    where true {{ at_hand }}
 ),
 
 with_venue as (
@@ -67,7 +79,7 @@ compared as (
         max(coalesce(venue, '')) over cells_of_the_day as last_venue,
         row_number() over (partition by source, scope, collection_date order by fetch_id) as answer_number,
         -- one number is put in order in half the time of three columns
-        dense_rank() over (order by source, scope, collection_date) as stock_day
+        (dense_rank() over (order by source, scope, collection_date))::integer as stock_day
     from with_venue
     window cells_of_the_day as (partition by source, scope, collection_date)
 ),
@@ -82,7 +94,7 @@ told_once as (
         venue,
         fetch_id,
         fetched_at,
-        answer_number
+        answer_number::integer as answer_number
     from compared
     where
         first_attempt_id = last_attempt_id
@@ -92,25 +104,28 @@ told_once as (
         and scope ~ '{{ minute_code_pattern() }}'
 ),
 
+-- hours as minutes of the day, the first of them and the first one after: a label without seconds lies within the hours
+-- where its minute does
 session_days as (
     select
         date,
         to_char(date, 'YYYYMMDD') as date_text,
-        to_char(opens_at at time zone 'Asia/Seoul', 'HH24MISS') as opens_at,
-        to_char(closes_at at time zone 'Asia/Seoul', 'HH24MISS') as closes_at
+        {{ minutes_up_to("opens_at at time zone 'Asia/Seoul'") }} as opens_at,
+        -- the closing auction is labelled with the close itself
+        {{ minutes_up_to("closes_at at time zone 'Asia/Seoul' + interval '1 second'") }} as closes_at
     from {{ ref('trading_calendar') }}
     where is_session {{ and_in_days_to_rebuild('date') }}
 ),
 
--- the hours of a venue in one row, written like the clock of a bar
+-- the hours of a venue in one row
 venue_hours as (
     select
         session_days.date,
         hours.venue
         {%- for session in sessions %},
-        min(to_char(hours.opens_at::time, 'HH24MISS')) filter (where hours.session = '{{ session }}')
+        min({{ minutes_up_to('hours.opens_at') }}) filter (where hours.session = '{{ session }}')
             as {{ session | lower }}_opens_at,
-        min(to_char(hours.closes_at::time, 'HH24MISS')) filter (where hours.session = '{{ session }}')
+        min({{ minutes_up_to('hours.closes_at') }}) filter (where hours.session = '{{ session }}')
             as {{ session | lower }}_closes_at
         {%- endfor %}
     from session_days
@@ -124,9 +139,13 @@ venue_hours as (
 -- few rows beside the bars: joined first, so that a bar is joined once
 timed_answers as materialized (
     select
-        told_once.*,
+        told_once.fetch_id,
+        told_once.source,
+        told_once.stock_day,
+        told_once.answer_number,
         days.date_text,
-        days.opens_at,
+        -- the calendar's hours are the exchange's
+        case when told_once.venue <> 'NXT' then days.opens_at end as opens_at,
         days.closes_at
         {%- for session in sessions %},
         hours.{{ session | lower }}_opens_at,
@@ -138,26 +157,42 @@ timed_answers as materialized (
 ),
 
 {% for relation, source_name in relations.items() %}
-{{ source_name }}_bars as (
-    select
-        answers.*,
-        bars.row_number,
-        bars.clock,
-        bars.bar_date_text,
-        bars.bar_date_text = answers.date_text as is_of_the_day,
-        {% for price in prices %}
-        bars.{{ price }},
-        {% endfor %}
-        bars.volume,
-        bars.cumulative_value,
-        bars.is_plain
-    from timed_answers as answers
-    inner join {{ ref(relation ~ '_digits') }} as bars on answers.fetch_id = bars.fetch_id
-    where
-        answers.source = '{{ source_name }}'
-        {{ and_in_answers_to_days_to_rebuild('bars.fetch_id') }}
+{{ source_name }}_digits as (
+    select * from {{ ref(relation ~ '_digits') }}
+    where true {{ at_hand }}
     -- `offset 0` keeps PostgreSQL from writing these expressions out wherever they are referred to, to compute them
     -- each time; it takes away nothing, in whatever order
+    offset 0  -- noqa: AM09
+),
+
+{{ source_name }}_bars as (
+    select
+        answers.stock_day,
+        answers.answer_number,
+        bars.row_number,
+        case
+            when bars.is_plain then bars.clock::integer / 10000 * 60 + bars.clock::integer / 100 % 100
+        end as minute_of_day,
+        -- other days are counted from 1970 on
+        case
+            when bars.bar_date_text = answers.date_text then 0
+            else {{ to_date8('bars.bar_date_text') }} - date '1970-01-01'
+        end as other_day,
+        {% for price in prices %}
+        case when bars.is_plain then bars.{{ price }}::integer end as {{ price }},
+        {% endfor %}
+        case when bars.is_plain then bars.volume::integer end as volume,
+        case when bars.is_plain then bars.cumulative_value::bigint end as cumulative_value,
+        answers.opens_at,
+        answers.closes_at
+        {%- for session in sessions %},
+        answers.{{ session | lower }}_opens_at,
+        answers.{{ session | lower }}_closes_at
+        {%- endfor %}
+    from timed_answers as answers
+    inner join {{ source_name }}_digits as bars on answers.fetch_id = bars.fetch_id
+    where answers.source = '{{ source_name }}'
+    -- as above
     offset 0  -- noqa: AM09
 ),
 
@@ -169,35 +204,27 @@ unioned as (
     {% endfor %}
 ),
 
-cast_bars as (
+placed as (
     select
         stock_day,
-        answer_number::integer as answer_number,
+        answer_number,
         row_number,
-        is_of_the_day,
         -- the order of the bars of a day, and of those of other days behind it
-        case when is_plain then left(clock, 2)::integer * 60 + substr(clock, 3, 2)::integer end
-        + case
-            when is_of_the_day then 0
-            else ({{ to_date8('bar_date_text') }} - date '1970-01-01') * 1440
-        end as minute,
+        minute_of_day + other_day * 1440 as minute,
         {% for price in prices %}
-        case when is_plain then {{ price }}::integer end as {{ price }},
+        {{ price }},
         {% endfor %}
-        case when is_plain then volume::integer end as volume,
-        case when is_plain then cumulative_value::bigint end as cumulative_value,
-        cumulative_value is null as has_no_total,
+        volume,
+        cumulative_value,
+        -- null outside all hours
         case
-            when not is_of_the_day then null
-            when venue <> 'NXT' and clock >= opens_at collate "C" and clock <= closes_at collate "C"
-                then 'REGULAR'
+            when other_day <> 0 then 0
+            when minute_of_day >= opens_at and minute_of_day < closes_at then {{ regular }}
             {%- for session in sessions %}
-            when
-                clock >= {{ session | lower }}_opens_at collate "C"
-                and clock < {{ session | lower }}_closes_at collate "C"
-                then '{{ session }}'
+            when minute_of_day >= {{ session | lower }}_opens_at and minute_of_day < {{ session | lower }}_closes_at
+                then {{ loop.index }}
             {%- endfor %}
-        end as session
+        end::smallint as session_number
     from unioned
     -- as above
     offset 0  -- noqa: AM09
@@ -208,33 +235,43 @@ chained as (
     select
         *,
         lag(minute, 1, -1) over bars_of_the_day as minute_before,
-        lag(session, 1, '') over bars_of_the_day as session_before,
-        cumulative_value - lag(cumulative_value, 1, 0::bigint) over bars_of_the_day as own_value,
-        high_price::bigint * volume as value_at_most,
-        is_of_the_day and volume > 0 as is_sound,
-        session = 'REGULAR' and volume > 0 as is_regular
-    from cast_bars
-    window bars_of_the_day as (partition by stock_day, is_of_the_day order by minute)
+        lag(session_number, 1, -1::smallint) over bars_of_the_day as session_before,
+        cumulative_value - case
+            when session_number = 0 and lag(session_number, 1, -1::smallint) over bars_of_the_day <> 0 then 0
+            else lag(cumulative_value, 1, 0::bigint) over bars_of_the_day
+        end as own_value
+    from placed
+    window bars_of_the_day as (partition by stock_day order by minute)
+    -- as above
+    offset 0  -- noqa: AM09
 ),
 
 glanced_at as (
     select
         *,
+        session_number > 0 and volume > 0 as is_sound,
+        session_number = {{ regular }} and volume > 0 as is_regular,
         -- where off-hours trades lie between two totals the value of the bar cannot be told
-        case when own_value <= value_at_most or not is_of_the_day then own_value end as trading_value,
+        case when own_value <= high_price::bigint * volume or session_number = 0 then own_value end as trading_value,
         coalesce(
             minute > minute_before
-            and (session <> '' or not is_of_the_day)
+            and session_number is not null
             and low_price > 0
-            and low_price <= least(open_price, close_price)
-            and greatest(open_price, close_price) <= high_price
+            and low_price <= open_price
+            and low_price <= close_price
+            and open_price <= high_price
+            and close_price <= high_price
             and (
-                has_no_total
+                cumulative_value is null
                 or own_value >= low_price::bigint * volume
                 -- the first bar of a session takes what was traded before it
-                and (own_value <= value_at_most or session <> session_before or not is_of_the_day)
+                and (
+                    own_value <= high_price::bigint * volume
+                    or session_number <> session_before
+                    or session_number = 0
+                )
                 -- and one total goes on into the next within a day alone
-                and (minute_before = -1 or minute / 1440 = minute_before / 1440)
+                and (session_number > 0 or session_before <> 0 or minute / 1440 = minute_before / 1440)
             ),
             false
         ) as is_plain
@@ -256,8 +293,8 @@ summed as (
         sum(volume) filter (where is_regular) as regular_volume,
         min(minute) filter (where is_regular) as first_regular_minute,
         max(minute) filter (where is_regular) as last_regular_minute,
-        bool_and(has_no_total) as has_no_totals,
-        bool_or(is_of_the_day and volume = 0) as has_bars_without_trades,
+        count(cumulative_value) = 0 as has_no_totals,
+        bool_or(session_number > 0 and volume = 0) as has_bars_without_trades,
         -- the price of the first and of the last minute, in one number behind its minute: nothing is put in order
         min(minute * 10000000000 + open_price) filter (where is_regular) % 10000000000 as open_price,
         max(minute * 10000000000 + close_price) filter (where is_regular) % 10000000000 as close_price,

@@ -3,7 +3,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_minute'], 'analyzed_by_day': true},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['ohlcv_minute'],
+        'analyzed_by_day': ['trade_date', 'source', 'stock_code', 'venue', 'is_provisional'],
+    },
     indexes=[{'columns': ['trade_date']}],
 ) }}
 
