@@ -25,10 +25,11 @@
 {% set at_hand = and_in_answers_to_days_to_rebuild('fetch_id') %}
 {# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression
 takes a tenth of it, and saves nine megabytes a day. A full market's day is put in order in so much memory, for the length
-of the transaction; in less it goes by way of the disk -#}
+of the transaction; in less it goes by way of the disk. dbt cannot add an array to a table that is there: it says so -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
+    on_schema_change='fail',
     meta={
         'day_column': 'trade_date',
         'datasets': ['ohlcv_minute'],
