@@ -89,7 +89,7 @@ def _what_is_missing(service: Service, settings: SourceSettings) -> str | None:
         return f"{', '.join(missing)} is not set"
     if service.is_crawled and not settings.is_base_url_set:
         return f"off until {settings.variable('base_url')} is set"
-    return None
+    return settings.what_is_wrong()
 
 
 Selection = Sequence[tuple[Source, Service, list[Feed]]]

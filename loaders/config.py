@@ -83,6 +83,10 @@ class SourceSettings(EnvironmentSettings):
             if field.json_schema_extra == {"secret": True} and getattr(self, name) is None
         ]
 
+    def what_is_wrong(self) -> str | None:
+        """What in the settings keeps this source from being asked at all, or None."""
+        return None
+
     def secret_values(self) -> list[str]:
         """The secrets themselves, to be struck out of anything that is logged or stored."""
         values = (getattr(self, name) for name in type(self).model_fields)

@@ -61,7 +61,9 @@ def connect(*, autocommit: bool = True, application_name: str = "loaders") -> ps
         )
     except psycopg.OperationalError as error:
         place = "{host}:{port}/{dbname}".format(**{"dbname": "", **parameters})
-        reason = str(error).strip().splitlines()[-1]
+        # libpq asks on a line of its own whether the server is running; what to do is said below
+        told = [line.strip() for line in str(error).strip().splitlines()]
+        reason = [line for line in told if not line.startswith("Is the server running")][-1]
         raise DatabaseError(
             f"cannot reach PostgreSQL at {place} ({reason}); run `make up`, or check PGHOST and the server"
         ) from None

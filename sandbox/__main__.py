@@ -62,9 +62,12 @@ def use(database: Annotated[str, typer.Argument(help="demo, warehouse or another
     if warehouse.names_own_server():
         raise SandboxError("PGHOST names a server of yours: choose its database by PGDATABASE")
     server = warehouse.start_server()
-    warehouse.prepare_database(server, database)
+    is_new = warehouse.prepare_database(server, database)
     warehouse.record_connection(server, database)
-    typer.echo("now on " + warehouse.describe(server.environment(database)))
+    typer.echo(
+        f"now on {warehouse.describe(server.environment(database))}"
+        + (": a new, empty database" if is_new else "")
+    )
 
 
 @app.command(context_settings=PASS_ON, add_help_option=False)

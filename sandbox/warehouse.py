@@ -95,8 +95,11 @@ def _sample_options() -> tuple[str, ...]:
     return ("--sample-now", NOW, "--sample-seed", str(SEED))
 
 
-def prepare_database(server: EmbeddedServer, name: str) -> None:
+def prepare_database(server: EmbeddedServer, name: str) -> bool:
     """Create a database of the embedded server where it is missing, and complete what it must hold.
+
+    Returns:
+        Whether it was created now.
 
     Raises:
         SandboxError: the name is no name for a database, or the loaders refused.
@@ -105,8 +108,9 @@ def prepare_database(server: EmbeddedServer, name: str) -> None:
         raise SandboxError(
             f"{name!r} is no name for a database: use lower-case letters, digits and _"
         )
-    server.ensure_database(name)
+    is_new = server.ensure_database(name)
     initialise(server.environment(name), *(_sample_options() if name == SAMPLE_DATABASE else ()))
+    return is_new
 
 
 def bring_up() -> None:

@@ -33,6 +33,18 @@ class MarcapSettings(SourceSettings):
     base_url: str = "https://raw.githubusercontent.com/FinanceData/marcap/master/data"
     requests_per_minute: float = 30
 
+    @property
+    def folder(self) -> Path | None:
+        """The local folder of the files; None where they come from the web."""
+        is_web = self.base_url.startswith(("http://", "https://"))
+        return None if is_web else PROJECT_ROOT / self.base_url
+
+    def what_is_wrong(self) -> str | None:
+        """A folder that is not there, which else every session would be told of by itself."""
+        if self.folder is None or self.folder.is_dir():
+            return None
+        return f"{self.variable('base_url')}={self.base_url} is no folder"
+
 
 class _FileMissingError(Exception):
     """The year has no file."""
@@ -43,10 +55,11 @@ def _read_file(collection: Collection, name: str) -> bytes:
 
     Raises:
         _FileMissingError: there is no such file.
-        RequestFailedError: the folder or the server cannot be reached.
+        RequestFailedError: the server cannot be reached.
     """
-    base = collection.settings.base_url
-    if base.startswith(("http://", "https://")):
+    settings = collection.settings
+    assert isinstance(settings, MarcapSettings)
+    if settings.folder is None:
         response = collection.send("GET", name)
         if response.status_code == 404:
             raise _FileMissingError
@@ -54,12 +67,7 @@ def _read_file(collection: Collection, name: str) -> bytes:
             raise RequestFailedError(f"HTTP {response.status_code} for {name}")
         return response.content
     collection.check_sample(is_sample=False)
-    folder = PROJECT_ROOT / base
-    if not folder.is_dir():
-        raise RequestFailedError(
-            f"MARCAP_BASE_URL={base} is no folder; give an https address or a folder"
-        )
-    path: Path = folder / name
+    path = settings.folder / name
     if not path.is_file():
         raise _FileMissingError
     return path.read_bytes()

@@ -10,7 +10,8 @@ import vl_convert
 Row = Mapping[str, Any]
 
 FONT = "Noto Sans CJK KR, Noto Sans KR, Apple SD Gothic Neo, Malgun Gothic, NanumGothic, sans-serif"
-WIDTH = 720
+WIDTH = 680
+PADDING = {"left": 60, "right": 12, "top": 5, "bottom": 5}
 GOOD, FAIR, POOR, BAD, QUIET = "#2e7d4f", "#a5c96a", "#e8a33d", "#c0392b", "#c9ced6"
 ROW_STEP = 20
 WHOLE = 99.995
@@ -37,13 +38,16 @@ def _frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def _svg(chart: alt.Chart | alt.LayerChart | alt.FacetChart) -> str:
+    # the reader's font may be wider than the one that texts are measured by here: room at the left and in the legend
     styled = (
-        chart.configure(font=FONT, background="transparent")
+        chart.configure(font=FONT, background="transparent", padding=PADDING)
         .configure_view(stroke=None)
         .configure_axis(
             labelLimit=330, titleFontWeight="normal", titleColor="#555", gridColor="#eceff3"
         )
-        .configure_legend(orient="top", title=None, symbolType="square", labelLimit=300)
+        .configure_legend(
+            orient="top", title=None, symbolType="square", labelLimit=300, columnPadding=36
+        )
     )
     return vl_convert.vegalite_to_svg(styled.to_json())
 
@@ -88,7 +92,9 @@ def _stacked(
         alt.Chart(long, width=WIDTH, height=alt.Step(ROW_STEP))
         .mark_bar()
         .encode(
-            x=alt.X("count:Q", title=title, stack="normalize", axis=alt.Axis(format="%")),
+            x=alt.X(
+                "count:Q", title=title, stack="normalize", axis=alt.Axis(format="%", tickCount=5)
+            ),
             y=alt.Y("label:N", title=None),
             color=color,
             order="rank:Q",

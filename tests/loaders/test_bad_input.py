@@ -1,6 +1,7 @@
 """Wrong commands and misbehaving vendors: one clear line, the right exit code, and what was loaded stays."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -184,6 +185,20 @@ def test_real_files_never_enter_a_sample_database(database: Database) -> None:
     )
     assert run.returncode == 1
     assert "holds the sample market" in run.stderr
+
+
+def test_a_folder_that_is_not_there_is_told_once_and_fails_no_cell(
+    new_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    real = new_database()
+    missing = tmp_path / "marcap"
+    run = real.loaders(
+        "load", "--source", "marcap", "--from", "2023-01-02", "--to", "2024-12-30",
+        MARCAP_BASE_URL=str(missing),
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert f"MARCAP_BASE_URL={missing} is no folder" in run.stderr
+    assert real.rows("select count(*) from raw.fetch_cells") == [(0,)]
 
 
 def test_a_list_cut_at_the_row_cap_is_asked_for_by_prefix(
