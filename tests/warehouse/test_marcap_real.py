@@ -137,7 +137,7 @@ def test_the_universe_of_a_session_is_the_rows_of_its_file(warehouse: Database) 
     assert warehouse.rows(
         "select upper_limit_price, lower_limit_price, close_price, is_limit_down from marts.stock_universe_daily"
         " where stock_code = '064510' and time = '2023-01-06'"
-    ) == [(3575, 1925, 658, True)]
+    ) == [(3575, 1925, 658, False)]
 
 
 def test_the_universe_of_a_day_does_not_look_ahead(
