@@ -222,6 +222,8 @@ def _ask_minutes(
     division = settings_of(collection).market_division
     hour = _last_hour(cell.day, division)
     enough = FIRST_HOURS.get(division, "0000")
+    if division == "J":
+        enough = calendar.session_open(cell.day).strftime("%H%M")
     if since is not None:
         # the minute before, so that what came before and what comes now touch
         enough = max(
@@ -244,6 +246,11 @@ def _ask_minutes(
             return earliest is not None, page.is_closed
         labels = _labels(page.answer, cell.day)
         first = min(labels, default=None)
+        if first is None and yyyymmdd(cell.day) in page.answer.days("stck_bsop_date"):
+            shown = page.answer.column("stck_cntg_hour")[0]
+            message = f"no label of the page before {hour} is a time HHMMSS; one is {shown!r}"
+            attempt.fail(MINUTES.endpoint, params, message)
+            break
         if first is None or (earliest is not None and first >= earliest):
             if number == FIRST_REPEAT and page.answer.payload_sha256 == newest_page:
                 warn_repeated(MINUTES.endpoint, params)
@@ -258,8 +265,9 @@ def _ask_minutes(
                 and not labels
                 and not _ends_with_earlier_days(page_before, cell.day)
                 and not _opens_the_day(page_before, cell.day, earliest or "")
+                and not _is_later_in_the_day(page.answer, hour)
             ):
-                # bars of the day before stand where the day has begun, and nowhere else
+                # bars of the day before stand where the day has begun, and nowhere else: there they come from its end
                 message = f"the page before {hour} is of another day; earlier bars are missing"
                 attempt.fail(MINUTES.endpoint, params, message)
             break
@@ -286,8 +294,21 @@ def _labels(answer: Answer, day: date) -> list[str]:
         for bar_day, label in zip(
             answer.days("stck_bsop_date"), answer.column("stck_cntg_hour"), strict=True
         )
-        if bar_day == wanted and label and len(label) == 6 and label.isdigit()
+        if bar_day == wanted and label and _is_time(label)
     ]
+
+
+@cache
+def _is_time(label: str) -> bool:
+    is_clock = len(label) == 6 and label.isascii() and label.isdigit()
+    return is_clock and label[:2] < "24" and label[2:4] < "60" and label[4:] < "60"
+
+
+def _is_later_in_the_day(answer: Answer, hour: str) -> bool:
+    """Whether a page holds labels after the hour up to which it was asked for: those can be of an earlier day alone."""
+    return any(
+        label and _is_time(label) and label > hour for label in answer.column("stck_cntg_hour")
+    )
 
 
 def _ends_with_earlier_days(answer: Answer, day: date) -> bool:

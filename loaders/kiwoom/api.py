@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from functools import cache
 from typing import Any
 
 import requests
@@ -188,7 +189,7 @@ def _ask(
     next_key: str | None = None,
 ) -> Answer:
     """Ask with the token at hand, and once more with a new one where it was refused."""
-    was_refused = False
+    was_refused = False  # by what was read last
 
     def read(parsed: Any) -> Sequence[Any]:
         nonlocal was_refused
@@ -200,6 +201,7 @@ def _ask(
     refused: str | None = None
     answer: Answer | None = None
     for _ in range(2):
+        was_refused = False  # an answer that cannot be read refuses nothing
         try:
             token = _token(collection, refused=refused)
         except SourceStoppedError as error:
@@ -281,6 +283,14 @@ def _yyyymmdd(day: date) -> str:
     return day.strftime("%Y%m%d")
 
 
+@cache
+def _is_day(text: str) -> bool:
+    try:
+        return len(text) == 8 and text.isdigit() and bool(datetime.strptime(text, "%Y%m%d"))
+    except ValueError:
+        return False
+
+
 def _ask_list(
     attempt: Attempt, collection: Collection, api_id: str, body: Mapping[str, str]
 ) -> None:
@@ -306,14 +316,15 @@ def _walk_back(
     days: set[str] = set()
     oldest = "99999999"
     for page in _pages(attempt, collection, api_id, body):
-        on_page = {label[:8] for label in page.days(time_field)}
+        # in the order of the page, and only what is a day: one label that is none, or that is misplaced, ends no walk
+        on_page = [label[:8] for label in page.days(time_field) if label and _is_day(label[:8])]
         if on_page and min(on_page) > oldest:
             attempt.fail(
                 api_id, page.request, f"kiwoom {api_id}: a later page goes forward in time"
             )
             break
-        days |= on_page
-        oldest = min(on_page, default=oldest)
+        days.update(on_page)
+        oldest = on_page[-1] if on_page else oldest
         # a day has one row of a daily list, and many minutes that may go on on the next page
         if oldest < wanted or (oldest == wanted and time_field == "dt"):
             break

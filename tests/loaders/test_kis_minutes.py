@@ -328,6 +328,52 @@ def test_off_hours_trades_before_the_first_bar_do_not_make_its_page_doubtful(
     assert status(database, "000034") == ("SUCCESS", None)
 
 
+def test_the_tail_of_the_day_before_ends_a_day_that_fills_its_pages(database: Database) -> None:
+    # trades from 10:01 on, and off-hours ones in the first total: only the hours of the page after tell what it is
+    rows = [
+        row
+        | {
+            "stck_cntg_hour": f"{10 + (n + 1) // 60:02d}{(n + 1) % 60:02d}00",
+            "acml_tr_pbmn": str(int(row["acml_tr_pbmn"]) + 10**9),
+        }
+        for n, row in enumerate(whole_day(120))
+    ]
+    before = [bar("153000", (100, 100, 100, 100), 1, 9_000, "20260928")]
+
+    def then_the_day_before(_number: int, page: list[Row]) -> Reply | None:
+        return None if page else Reply(envelope(before))
+
+    load(database, Vendor(rows, spoil=then_the_day_before), "000035")
+    assert status(database, "000035") == ("SUCCESS", None)
+
+
+def test_a_label_that_is_no_time_does_not_end_the_paging(database: Database) -> None:
+    def with_minute_61(number: int, rows: list[Row]) -> Reply | None:
+        if number > 1:
+            return None
+        rows[60] = rows[60] | {"stck_cntg_hour": "006100"}
+        return Reply(envelope(rows))
+
+    load(database, Vendor(whole_day(), spoil=with_minute_61), "000036")
+    assert status(database, "000036") == ("SUCCESS", None)
+    assert len(raw_labels(database, "000036")) == 300
+
+
+@pytest.mark.parametrize(("code", "form"), [("000037", "{}:{}:00"), ("000038", "{}{}")])
+def test_labels_that_cannot_be_read_fail_the_day_and_are_no_day_without_trades(
+    database: Database, code: str, form: str
+) -> None:
+    rows = [
+        row | {"stck_cntg_hour": form.format(row["stck_cntg_hour"][:2], row["stck_cntg_hour"][2:4])}
+        for row in whole_day(100)
+    ]
+    load(database, Vendor(rows, ignores_hour=False), code)
+    ended, error = status(database, code)
+    assert ended in ("FAILED", "PARTIAL")
+    assert error is not None
+    assert "is a time HHMMSS" in error
+
+
 def test_a_vendor_that_knows_one_page_only_is_believed_with_a_warning(database: Database) -> None:
     stuck = Vendor(whole_day(), ignores_hour=True)
     run = load(database, stuck, "000023")

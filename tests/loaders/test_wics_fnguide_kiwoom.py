@@ -444,3 +444,69 @@ def test_a_token_that_is_refused_again_stops_the_source(
     paths = [asked.path for asked in vendor.asked]
     assert paths.count("/oauth2/token") == 2
     assert paths.count("/api/dostk/stkinfo") == 2, "once with each token, and no list more"
+
+
+def test_a_refused_token_and_then_a_page_that_cannot_be_read_is_no_refused_key(
+    new_database: Callable[..., Database],
+) -> None:
+    real = new_database()
+    refused = Reply(
+        {"return_code": 3, "return_msg": "인증에 실패했습니다[8005:Token이 유효하지 않습니다]"}
+    )
+    answers = iter([refused])
+    with replaying(
+        lambda asked: TOKEN if "token" in asked.path else next(answers, Reply("<html>점검</html>"))
+    ) as vendor:
+        run = real.loaders(
+            "load", "--source", "kiwoom", "--dataset", "ohlcv_daily", "--scope", "005930",
+            "--from", "2026-10-06", "--to", "2026-10-06",
+            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
+            KIWOOM_REQUESTS_PER_MINUTE="0",
+        )  # fmt: skip
+    assert "refused too" not in run.stderr
+    ((error,),) = real.rows("select error from raw.fetch_cells")
+    assert "web page, not JSON" in str(error)
+
+
+@pytest.mark.parametrize("label", ["", "00000000000000", "132000", "20260928130000"])
+def test_one_label_that_is_no_minute_of_the_day_ends_no_walk(
+    new_database: Callable[..., Database], label: str
+) -> None:
+    real = new_database()
+
+    def pages_of_minutes(asked: Asked) -> Reply:
+        number = int(asked.headers.get("next-key") or 0)
+        # the third page is of the day before
+        day, hour = ("20260929", 13 - number) if number < 2 else ("20260928", 15)
+        rows = [
+            {
+                "cur_prc": "-100", "trde_qty": "10", "cntr_tm": f"{day}{hour}{minute:02d}00",
+                "open_pric": "-100", "high_pric": "-100", "low_pric": "-100", "acc_trde_qty": "0",
+                "pred_pre": "0", "pred_pre_sig": "3",
+            }
+            for minute in range(59, -1, -1)
+        ]  # fmt: skip
+        if number == 0:
+            rows[30]["cntr_tm"] = label
+        return Reply(
+            {
+                "stk_cd": "005930",
+                "stk_min_pole_chart_qry": rows,
+                "return_code": 0,
+                "return_msg": "",
+            },
+            headers={"cont-yn": "Y", "next-key": str(number + 1)},
+        )
+
+    with replaying(lambda asked: TOKEN if "token" in asked.path else pages_of_minutes(asked)) as vendor:  # fmt: skip
+        run = real.loaders(
+            "load", "--source", "kiwoom", "--dataset", "ohlcv_minute", "--scope", "005930",
+            "--from", "2026-09-29", "--to", "2026-09-29",
+            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
+            KIWOOM_REQUESTS_PER_MINUTE="0",
+        )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert real.rows("select distinct status from raw.fetch_cells") == [("SUCCESS",)]
+    assert real.rows("select count(*) from raw.kiwoom__ka10080 where cntr_tm like '20260929%'") == [
+        (119,)
+    ]

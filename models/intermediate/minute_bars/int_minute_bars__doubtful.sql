@@ -229,7 +229,7 @@ checked as (
                 case
                     when
                         greatest(open_price, high_price, low_price, close_price) > 2147483647
-                        or greatest(volume, own_value) > 1000000000000000000
+                        or greatest(volume, own_value) > 1000000000000000
                         then 'VALUE_OUT_OF_RANGE'
                 end,
                 case

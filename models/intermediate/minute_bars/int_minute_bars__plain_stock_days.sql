@@ -174,10 +174,10 @@ timed_answers as materialized (
         case
             when bars.is_plain then bars.clock::integer / 10000 * 60 + bars.clock::integer / 100 % 100
         end as minute_of_day,
-        -- other days are counted from 1970 on
+        -- other days are counted from 1970 on; a day in another writing is left to all rules
         case
             when bars.bar_date_text = answers.date_text then 0
-            else {{ to_date8('bars.bar_date_text') }} - date '1970-01-01'
+            when bars.bar_date_text ~ '^[0-9]{8}$' then {{ to_date8('bars.bar_date_text') }} - date '1970-01-01'
         end as other_day,
         {% for price in prices %}
         case when bars.is_plain then bars.{{ price }}::integer end as {{ price }},

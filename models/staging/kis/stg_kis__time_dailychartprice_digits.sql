@@ -1,7 +1,7 @@
 -- The rows of stg_kis__time_dailychartprice as sent, with whether a cast is all that it takes to read them: so a whole
 -- market's minutes are read, of which nearly every one is plain.
 {% set digits = {
-    'stck_oprc': 9, 'stck_hgpr': 9, 'stck_lwpr': 9, 'stck_prpr': 9, 'cntg_vol': 9, 'acml_tr_pbmn': 18,
+    'stck_oprc': 9, 'stck_hgpr': 9, 'stck_lwpr': 9, 'stck_prpr': 9, 'cntg_vol': 9, 'acml_tr_pbmn': 15,
 } %}
 
 with
