@@ -60,8 +60,7 @@ MOST_MINUTE_PAGES = 60
 AFTER_MARKET_SINCE = date(2026, 9, 14)
 """Since then the exchange trades again from 16:00 to 20:00."""
 LAST_HOUR = "200000"
-FIRST_HOURS = {"J": "0900", "NX": "0800", "UN": "0800"}
-"""The minute before which no bar lies, by venue: there is no need to ask on."""
+FIRST_HOUR_BESIDE_THE_EXCHANGE = "0800"
 
 
 @cache
@@ -211,6 +210,14 @@ def _last_hour(day: date, division: str) -> str:
     return calendar.session_close(day).strftime("%H%M59")
 
 
+@cache
+def _first_hour(day: date, division: str) -> str:
+    """The minute before which no bar lies: there is no need to ask on."""
+    if division == "J":
+        return calendar.session_open(day).strftime("%H%M")
+    return FIRST_HOUR_BESIDE_THE_EXCHANGE if division in ("NX", "UN") else "0000"
+
+
 def _ask_minutes(
     attempt: Attempt, collection: Collection, cell: Cell, since: datetime | None = None
 ) -> tuple[bool, bool]:
@@ -221,9 +228,7 @@ def _ask_minutes(
     """
     division = settings_of(collection).market_division
     hour = _last_hour(cell.day, division)
-    enough = FIRST_HOURS.get(division, "0000")
-    if division == "J":
-        enough = calendar.session_open(cell.day).strftime("%H%M")
+    enough = _first_hour(cell.day, division)
     if since is not None:
         # the minute before, so that what came before and what comes now touch
         enough = max(
@@ -326,10 +331,7 @@ def _hour_before(label: str) -> str:
     Labels of the first session of a year were seen to end in 11 seconds.
     """
     step = timedelta(minutes=1) if label.endswith("00") else timedelta(seconds=1)
-    try:
-        earlier = datetime.combine(date(2000, 1, 2), time.fromisoformat(label)) - step
-    except ValueError:
-        return "000000"  # no time of day; the rules downstream reject the bar
+    earlier = datetime.combine(date(2000, 1, 2), time.fromisoformat(label)) - step
     return earlier.strftime("%H%M%S") if earlier.day == 2 else "000000"
 
 

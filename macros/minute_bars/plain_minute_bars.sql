@@ -33,6 +33,7 @@ timed_bars as (
         *,
         -- the broker's last page goes on into the day before; those bars count their minutes from 1970 on
         session_number = 0 as is_of_other_day,
+        -- in the order of int_minute_bars__plain_stock_days
         (array['PRE_MARKET', 'REGULAR', 'AFTER_MARKET'])[session_number] as session,
         case
             when session_number = 0 then (timestamp '1970-01-01' + make_interval(mins => minute)) at time zone 'Asia/Seoul'

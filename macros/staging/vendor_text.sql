@@ -102,8 +102,3 @@
         {%- endfor %}
     )
 {%- endmacro %}
-
-{#  minute of the day in Korea, 0 to 1439, of a moment  #}
-{% macro minute_at(moment) -%}
-    (extract(epoch from ({{ moment }} at time zone 'Asia/Seoul')::time) / 60)::integer
-{%- endmacro %}

@@ -46,12 +46,15 @@ def envelope(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def whole_day(minutes: int = 300, price: int = 271000) -> list[Row]:
-    """Bars from 09:00 on, oldest first, whose running total is exact: each trades ten shares at one price."""
-    rows, total = [], 0
-    for n in range(minutes):
-        label = f"{9 + n // 60:02d}{n % 60:02d}00"
-        traded = price + 500 * (n % 3)
+def whole_day(
+    minutes: int = 300, price: int = 271000, *, begins_at: str = "0900", off_hours_value: int = 0
+) -> list[Row]:
+    """Bars from a minute on, oldest first, whose running total is exact: each trades ten shares at one price."""
+    rows, total = [], off_hours_value
+    first = int(begins_at[:2]) * 60 + int(begins_at[2:])
+    for n in range(first, first + minutes):
+        label = f"{n // 60:02d}{n % 60:02d}00"
+        traded = price + 500 * ((n - first) % 3)
         total += 10 * traded
         rows.append(bar(label, (traded, traded, traded, traded), 10, total))
     return rows
@@ -267,10 +270,7 @@ def test_the_day_before_after_a_day_that_ends_with_its_page_is_no_error(
     database: Database,
 ) -> None:
     # trades from 11:00 on, as many as two pages hold: the third one is all of the day before
-    rows = [
-        row | {"stck_cntg_hour": f"{11 + n // 60:02d}{n % 60:02d}00"}
-        for n, row in enumerate(whole_day(240))
-    ]
+    rows = whole_day(240, begins_at="1100")
 
     def then_the_day_before(_number: int, page: list[Row]) -> Reply | None:
         return (
@@ -310,14 +310,7 @@ def test_off_hours_trades_before_the_first_bar_do_not_make_its_page_doubtful(
     database: Database,
 ) -> None:
     # trades from 11:00 on; the running total of the first bar holds what was traded before the opening
-    rows = [
-        row
-        | {
-            "stck_cntg_hour": f"{11 + n // 60:02d}{n % 60:02d}00",
-            "acml_tr_pbmn": str(int(row["acml_tr_pbmn"]) + 10**9),
-        }
-        for n, row in enumerate(whole_day(100))
-    ]
+    rows = whole_day(100, begins_at="1100", off_hours_value=10**9)
 
     def then_the_day_before(_number: int, page: list[Row]) -> Reply | None:
         before = [row | {"stck_bsop_date": "20260928"} for row in rows[::-1]]
@@ -330,14 +323,7 @@ def test_off_hours_trades_before_the_first_bar_do_not_make_its_page_doubtful(
 
 def test_the_tail_of_the_day_before_ends_a_day_that_fills_its_pages(database: Database) -> None:
     # trades from 10:01 on, and off-hours ones in the first total: only the hours of the page after tell what it is
-    rows = [
-        row
-        | {
-            "stck_cntg_hour": f"{10 + (n + 1) // 60:02d}{(n + 1) % 60:02d}00",
-            "acml_tr_pbmn": str(int(row["acml_tr_pbmn"]) + 10**9),
-        }
-        for n, row in enumerate(whole_day(120))
-    ]
+    rows = whole_day(120, begins_at="1001", off_hours_value=10**9)
     before = [bar("153000", (100, 100, 100, 100), 1, 9_000, "20260928")]
 
     def then_the_day_before(_number: int, page: list[Row]) -> Reply | None:
@@ -367,7 +353,7 @@ def test_labels_that_cannot_be_read_fail_the_day_and_are_no_day_without_trades(
         row | {"stck_cntg_hour": form.format(row["stck_cntg_hour"][:2], row["stck_cntg_hour"][2:4])}
         for row in whole_day(100)
     ]
-    load(database, Vendor(rows, ignores_hour=False), code)
+    load(database, Vendor(rows), code)
     ended, error = status(database, code)
     assert ended in ("FAILED", "PARTIAL")
     assert error is not None

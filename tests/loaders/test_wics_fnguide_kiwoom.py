@@ -1,5 +1,6 @@
 """WICS, FnGuide and Kiwoom over real HTTP: whole sectors or nothing, pages that end, tokens that do not, and what is asked."""
 
+import subprocess
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -342,6 +343,24 @@ TOKEN = Reply(
 )
 
 
+REFUSED = Reply(
+    {"return_code": 3, "return_msg": "인증에 실패했습니다[8005:Token이 유효하지 않습니다]"}
+)
+
+
+def load_replayed(
+    database: Database, answers: Callable[[Asked], Reply], *options: str
+) -> tuple[subprocess.CompletedProcess[str], list[Asked]]:
+    """A load from a vendor that gives a token and these answers; how it ended, and what was asked."""
+    with replaying(lambda asked: TOKEN if "token" in asked.path else answers(asked)) as vendor:
+        run = database.loaders(
+            "load", "--source", "kiwoom", *options,
+            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
+            KIWOOM_REQUESTS_PER_MINUTE="0",
+        )  # fmt: skip
+        return run, vendor.asked
+
+
 def page(day: str, headers: dict[str, str]) -> Reply:
     return Reply(
         {"stk_dt_pole_chart_qry": [ROW | {"dt": day}], "return_code": 0, "return_msg": ""},
@@ -409,15 +428,12 @@ def test_pages_end_or_are_an_error(
     requests_made: int,
 ) -> None:
     real = new_database()
-    with replaying(lambda asked: TOKEN if "token" in asked.path else pages(asked)) as vendor:
-        run = real.loaders(
-            "load", "--source", "kiwoom", "--dataset", "ohlcv_daily", "--scope", "005930",
-            "--from", first_day, "--to", "2026-10-06",
-            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
-            KIWOOM_REQUESTS_PER_MINUTE="0",
-        )  # fmt: skip
+    run, requested = load_replayed(
+        real, pages, "--dataset", "ohlcv_daily", "--scope", "005930",
+        "--from", first_day, "--to", "2026-10-06",
+    )  # fmt: skip
     assert "Traceback" not in run.stderr
-    assert len([asked for asked in vendor.asked if "chart" in asked.path]) == requests_made
+    assert len([asked for asked in requested if "chart" in asked.path]) == requests_made
     ((visible,),) = real.rows("select count(*) from raw.fetch_cells where status = 'SUCCESS'")
     if words:
         assert words in run.stderr
@@ -431,17 +447,10 @@ def test_a_token_that_is_refused_again_stops_the_source(
     new_database: Callable[..., Database],
 ) -> None:
     real = new_database()
-    refused = Reply(
-        {"return_code": 3, "return_msg": "인증에 실패했습니다[8005:Token이 유효하지 않습니다]"}
-    )
-    with replaying(lambda asked: TOKEN if "token" in asked.path else refused) as vendor:
-        run = real.loaders(
-            "load", "--source", "kiwoom", "--dataset", "stocks",
-            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
-        )  # fmt: skip
+    run, requested = load_replayed(real, lambda _asked: REFUSED, "--dataset", "stocks")
     assert run.returncode == 1
     assert "a new token is refused too" in run.stderr
-    paths = [asked.path for asked in vendor.asked]
+    paths = [asked.path for asked in requested]
     assert paths.count("/oauth2/token") == 2
     assert paths.count("/api/dostk/stkinfo") == 2, "once with each token, and no list more"
 
@@ -450,19 +459,11 @@ def test_a_refused_token_and_then_a_page_that_cannot_be_read_is_no_refused_key(
     new_database: Callable[..., Database],
 ) -> None:
     real = new_database()
-    refused = Reply(
-        {"return_code": 3, "return_msg": "인증에 실패했습니다[8005:Token이 유효하지 않습니다]"}
-    )
-    answers = iter([refused])
-    with replaying(
-        lambda asked: TOKEN if "token" in asked.path else next(answers, Reply("<html>점검</html>"))
-    ) as vendor:
-        run = real.loaders(
-            "load", "--source", "kiwoom", "--dataset", "ohlcv_daily", "--scope", "005930",
-            "--from", "2026-10-06", "--to", "2026-10-06",
-            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
-            KIWOOM_REQUESTS_PER_MINUTE="0",
-        )  # fmt: skip
+    answers = iter([REFUSED])
+    run, _ = load_replayed(
+        real, lambda _asked: next(answers, Reply("<html>점검</html>")),
+        "--dataset", "ohlcv_daily", "--scope", "005930", "--from", "2026-10-06", "--to", "2026-10-06",
+    )  # fmt: skip
     assert "refused too" not in run.stderr
     ((error,),) = real.rows("select error from raw.fetch_cells")
     assert "web page, not JSON" in str(error)
@@ -498,13 +499,10 @@ def test_one_label_that_is_no_minute_of_the_day_ends_no_walk(
             headers={"cont-yn": "Y", "next-key": str(number + 1)},
         )
 
-    with replaying(lambda asked: TOKEN if "token" in asked.path else pages_of_minutes(asked)) as vendor:  # fmt: skip
-        run = real.loaders(
-            "load", "--source", "kiwoom", "--dataset", "ohlcv_minute", "--scope", "005930",
-            "--from", "2026-09-29", "--to", "2026-09-29",
-            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
-            KIWOOM_REQUESTS_PER_MINUTE="0",
-        )  # fmt: skip
+    run, _ = load_replayed(
+        real, pages_of_minutes,
+        "--dataset", "ohlcv_minute", "--scope", "005930", "--from", "2026-09-29", "--to", "2026-09-29",
+    )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert real.rows("select distinct status from raw.fetch_cells") == [("SUCCESS",)]
     assert real.rows("select count(*) from raw.kiwoom__ka10080 where cntr_tm like '20260929%'") == [
