@@ -282,7 +282,7 @@ def test_the_final_answer_replaces_the_day_and_is_what_one_look_after_the_close_
         assert found[0][0], relation
     # what was wrong with a row is the same too; kiwoom was asked here alone
     checked = "intermediate.int_minute_bars__unioned"
-    for table in ("plain_stock_days", "doubtful"):
+    for table in ("plain_even_codes", "plain_odd_codes", "doubtful"):
         polled.database.execute(
             f"delete from intermediate.int_minute_bars__{table} where source = 'kiwoom'"
         )

@@ -1,0 +1,374 @@
+{#
+    Model of one half of the stocks and days that are plain: told once, no minute twice, every bar sound by itself and in the
+    running totals. Nearly every one is. They are read by casts, and a day's bars are kept in arrays, a row a stock and day, with
+    what they come to. All rules, in int_minute_bars__doubtful, take five times as long and say of a plain day the same: what a
+    glance does not settle it never decides.
+
+    In halves, because PostgreSQL leaves window functions to one process, and dbt builds two models at once: a market's day takes
+    three fifths of the time. `parity` is that of a code's fifth character, 0 or 1: the sixth is 0 for nearly every stock.
+    Example: {{ plain_stock_days(parity=0) }}
+#}
+{% macro plain_stock_days(parity) -%}
+{% set relations = {
+    'stg_kis__time_dailychartprice': 'kis',
+    'stg_kiwoom__minute_chart': 'kiwoom',
+} %}
+{% set prices = ['open_price', 'high_price', 'low_price', 'close_price'] %}
+{# the arrays name a session by its place here, from 1; 0 is another day -#}
+{% set sessions = ['PRE_MARKET', 'REGULAR', 'AFTER_MARKET'] %}
+{% set regular = sessions.index('REGULAR') + 1 %}
+{% set arrays = {
+    'minutes': 'minute',
+    'session_numbers': 'session_number',
+    'open_prices': 'open_price',
+    'high_prices': 'high_price',
+    'low_prices': 'low_price',
+    'close_prices': 'close_price',
+    'volumes': 'volume',
+    'trading_values': 'trading_value',
+    'answer_numbers': 'answer_number',
+    'row_numbers': 'row_number',
+} %}
+{% set digit_columns = ['bar_date_text', 'clock'] + prices + ['volume', 'cumulative_value', 'is_plain', 'row_number'] %}
+{% set hours = ['opens_at', 'closes_at'] %}
+{% for session in sessions %}{% do hours.extend([session | lower ~ '_opens_at', session | lower ~ '_closes_at']) %}{% endfor %}
+{# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression
+takes a tenth of it, and saves nine megabytes a day. A full market's day is put in order in so much memory, for the length
+of the transaction; in less it goes by way of the disk. dbt cannot add an array to a table that is there: it says so -#}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='swap_days',
+    on_schema_change='fail',
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['ohlcv_minute'],
+        'analyzed_by_day': [
+            'trade_date', 'source', 'stock_code', 'venue', 'bar_count', 'sound_bar_count', 'warned_bar_count',
+        ],
+    },
+    indexes=[{'columns': ['trade_date']}],
+    pre_hook="set local work_mem = '128MB'",
+    post_hook='{% if not is_incremental() %} alter table {{ this }} '
+    ~ 'alter ' ~ arrays | join(' set statistics 0, alter ') ~ ' set statistics 0, '
+    ~ 'alter ' ~ arrays | join(' set storage external, alter ') ~ ' set storage external {% endif %}',
+) }}
+
+with
+
+cells as (
+    select * from {{ ref('int_minute_bars__cells') }}
+    where ascii(substr(scope, 5, 1)) % 2 = {{ parity }} {{ and_in_days_to_rebuild('collection_date') }}
+),
+
+requests as (
+    select
+        fetch_id,
+        request
+    from {{ ref('stg_ledger__fetches') }}
+    where true {{ and_in_answers_to_days_to_rebuild('fetch_id') }}
+),
+
+with_venue as (
+    select
+        cells.*,
+        case cells.source
+            when 'kis' then {{ kis_venue('requests.request') }}
+            when 'kiwoom' then {{ kiwoom_venue('requests.request') }}
+        end as venue
+    from cells
+    inner join requests on cells.fetch_id = requests.fetch_id
+),
+
+-- by windows, since a join of the cells with themselves would be planned for one row
+compared as (
+    select
+        *,
+        min(attempt_id) over cells_of_the_day as first_attempt_id,
+        max(attempt_id) over cells_of_the_day as last_attempt_id,
+        min(coalesce(venue, '')) over cells_of_the_day as first_venue,
+        max(coalesce(venue, '')) over cells_of_the_day as last_venue,
+        row_number() over (partition by source, scope, collection_date order by fetch_id) as answer_number,
+        -- one number is put in order in half the time of three columns
+        (dense_rank() over (order by source, scope, collection_date))::integer as stock_day
+    from with_venue
+    window cells_of_the_day as (partition by source, scope, collection_date)
+),
+
+-- one attempt, a final one, and none before it that could say when a bar was first carried
+told_once as (
+    select
+        source,
+        scope as stock_code,
+        collection_date as trade_date,
+        stock_day,
+        venue,
+        fetch_id,
+        fetched_at,
+        answer_number::integer as answer_number
+    from compared
+    where
+        first_attempt_id = last_attempt_id
+        and first_venue = last_venue
+        and is_current
+        and not is_provisional
+        and scope ~ '{{ minute_code_pattern() }}'
+),
+
+-- hours as minutes of the day, the first of them and the first one after: a label without seconds lies within the hours
+-- where its minute does
+session_days as (
+    select
+        date,
+        to_char(date, 'YYYYMMDD') as date_text,
+        {{ minutes_up_to("opens_at at time zone 'Asia/Seoul'") }} as opens_at,
+        -- the closing auction is labelled with the close itself
+        {{ minutes_up_to("closes_at at time zone 'Asia/Seoul' + interval '1 second'") }} as closes_at
+    from {{ ref('trading_calendar') }}
+    where is_session {{ and_in_days_to_rebuild('date') }}
+),
+
+-- the hours of a venue in one row
+venue_hours as (
+    select
+        session_days.date,
+        hours.venue
+        {%- for session in sessions %},
+        min({{ minutes_up_to('hours.opens_at') }}) filter (where hours.session = '{{ session }}')
+            as {{ session | lower }}_opens_at,
+        min({{ minutes_up_to('hours.closes_at') }}) filter (where hours.session = '{{ session }}')
+            as {{ session | lower }}_closes_at
+        {%- endfor %}
+    from session_days
+    inner join {{ ref('trading_sessions') }} as hours
+        on
+            session_days.date >= hours.valid_from
+            and (session_days.date < hours.valid_to or hours.valid_to is null)
+    group by session_days.date, hours.venue
+),
+
+-- few rows beside the bars: joined first, so that a bar is joined once
+timed_answers as materialized (
+    select
+        told_once.fetch_id,
+        told_once.source,
+        told_once.stock_day,
+        told_once.answer_number,
+        days.date_text,
+        -- the calendar's hours are the exchange's
+        case when told_once.venue <> 'NXT' then days.opens_at end as opens_at,
+        days.closes_at
+        {%- for session in sessions %},
+        hours.{{ session | lower }}_opens_at,
+        hours.{{ session | lower }}_closes_at
+        {%- endfor %}
+    from told_once
+    inner join session_days as days on told_once.trade_date = days.date
+    left join venue_hours as hours on told_once.trade_date = hours.date and told_once.venue = hours.venue
+),
+
+{% for relation, source_name in relations.items() %}
+{{ source_name }}_digits as (
+    select
+        {% for column in digit_columns %}
+        bars.{{ column }},
+        {% endfor %}
+        answers.stock_day,
+        answers.answer_number,
+        answers.date_text,
+        {{ hours | join(',\n        ') }}
+    from timed_answers as answers
+    inner join {{ ref(relation ~ '_digits') }} as bars on answers.fetch_id = bars.fetch_id
+    where answers.source = '{{ source_name }}' {{ and_in_answers_to_days_to_rebuild('bars.fetch_id') }}
+    -- `offset 0` keeps PostgreSQL from writing these expressions out wherever they are referred to, to compute them
+    -- each time; it takes away nothing, in whatever order
+    offset 0
+),
+
+{{ source_name }}_bars as (
+    select
+        stock_day,
+        answer_number,
+        row_number,
+        case when is_plain then clock::integer / 10000 * 60 + clock::integer / 100 % 100 end as minute_of_day,
+        -- other days are counted from 1970 on; a day in another writing is left to all rules
+        case
+            when bar_date_text = date_text then 0
+            when bar_date_text ~ '^[0-9]{8}$' then {{ to_date8('bar_date_text') }} - date '1970-01-01'
+        end as other_day,
+        {% for price in prices %}
+        case when is_plain then {{ price }}::integer end as {{ price }},
+        {% endfor %}
+        case when is_plain then volume::integer end as volume,
+        case when is_plain then cumulative_value::bigint end as cumulative_value,
+        {{ hours | join(',\n        ') }}
+    from {{ source_name }}_digits
+    -- as above
+    offset 0
+),
+
+{% endfor %}
+unioned as (
+    {% for source_name in relations.values() %}
+    select * from {{ source_name }}_bars
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+placed as (
+    select
+        stock_day,
+        answer_number,
+        row_number,
+        -- the order of the bars of a day, and of those of other days behind it
+        minute_of_day + other_day * 1440 as minute,
+        {% for price in prices %}
+        {{ price }},
+        {% endfor %}
+        volume,
+        cumulative_value,
+        -- null outside all hours
+        case
+            when other_day <> 0 then 0
+            when minute_of_day >= opens_at and minute_of_day < closes_at then {{ regular }}
+            {%- for session in sessions %}
+            when minute_of_day >= {{ session | lower }}_opens_at and minute_of_day < {{ session | lower }}_closes_at
+                then {{ loop.index }}
+            {%- endfor %}
+        end::smallint as session_number
+    from unioned
+    -- as above
+    offset 0
+),
+
+-- the value of a minute is the difference of two running totals; the first bar of a day takes the total itself
+chained as (
+    select
+        *,
+        lag(minute, 1, -1) over bars_of_the_day as minute_before,
+        lag(session_number, 1, -1::smallint) over bars_of_the_day as session_before,
+        cumulative_value - case
+            when session_number = 0 and lag(session_number, 1, -1::smallint) over bars_of_the_day <> 0 then 0
+            else lag(cumulative_value, 1, 0::bigint) over bars_of_the_day
+        end as own_value
+    from placed
+    window bars_of_the_day as (partition by stock_day order by minute)
+    -- as above
+    offset 0
+),
+
+glanced_at as (
+    select
+        *,
+        session_number > 0 and volume > 0 as is_sound,
+        session_number = {{ regular }} and volume > 0 as is_regular,
+        -- where off-hours trades lie between two totals the value of the bar cannot be told
+        case when own_value <= high_price::bigint * volume or session_number = 0 then own_value end as trading_value,
+        coalesce(
+            minute > minute_before
+            and session_number is not null
+            and low_price > 0
+            and low_price <= open_price
+            and low_price <= close_price
+            and open_price <= high_price
+            and close_price <= high_price
+            and (
+                cumulative_value is null
+                or own_value >= low_price::bigint * volume
+                -- the first bar of a session takes what was traded before it
+                and (
+                    own_value <= high_price::bigint * volume
+                    or session_number <> session_before
+                    or session_number = 0
+                )
+                -- and one total goes on into the next within a day alone
+                and (session_number > 0 or session_before <> 0 or minute / 1440 = minute_before / 1440)
+            ),
+            false
+        ) as is_plain
+    from chained
+),
+
+summed as (
+    select
+        stock_day,
+        bool_and(is_plain) as is_plain,
+        count(*) as bar_count,
+        count(*) filter (where is_sound) as sound_bar_count,
+        count(own_value) - count(trading_value) as warned_bar_count,
+        sum(volume) as volume,
+        sum(volume) filter (where is_sound) as sound_volume,
+        sum(close_price) as closes,
+        sum(trading_value) as trading_value,
+        sum(volume::bigint * close_price) filter (where trading_value is not null) as value_by_closes,
+        sum(volume) filter (where is_regular) as regular_volume,
+        min(minute) filter (where is_regular) as first_regular_minute,
+        max(minute) filter (where is_regular) as last_regular_minute,
+        count(cumulative_value) = 0 as has_no_totals,
+        bool_or(session_number > 0 and volume = 0) as has_bars_without_trades,
+        -- the price of the first and of the last minute, in one number behind its minute: nothing is put in order
+        min(minute * 10000000000 + open_price) filter (where is_regular) % 10000000000 as open_price,
+        max(minute * 10000000000 + close_price) filter (where is_regular) % 10000000000 as close_price,
+        max(high_price) filter (where is_regular) as high_price,
+        min(low_price) filter (where is_regular) as low_price,
+        -- of equal length and in one order, whichever that is: who needs another puts them in order by the minute
+        {% for array, column in arrays.items() %}
+        array_agg({{ column }}) as {{ array }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from glanced_at
+    group by stock_day
+),
+
+answers as (
+    select
+        stock_day,
+        min(source) as source,
+        min(stock_code) as stock_code,
+        min(trade_date) as trade_date,
+        min(trade_date)::timestamp at time zone 'Asia/Seoul' as day_begins_at,
+        min(venue) as venue,
+        array_agg(fetch_id order by fetch_id) as fetch_ids,
+        array_agg(fetched_at order by fetch_id) as fetched_at
+    from told_once
+    group by stock_day
+),
+
+final as (
+    select
+        answers.trade_date,
+        answers.source,
+        answers.stock_code,
+        answers.venue,
+        answers.day_begins_at,
+        answers.fetch_ids,
+        answers.fetched_at,
+        summed.bar_count,
+        summed.sound_bar_count,
+        summed.warned_bar_count,
+        case
+            when summed.has_bars_without_trades then 'NO_TRADES'
+            when summed.sound_bar_count < summed.bar_count then 'OTHER_DAY'
+            else ''
+        end as broken_rules,
+        summed.volume,
+        summed.sound_volume,
+        summed.closes,
+        summed.trading_value,
+        summed.value_by_closes,
+        summed.open_price,
+        summed.high_price,
+        summed.low_price,
+        summed.close_price,
+        summed.regular_volume,
+        answers.day_begins_at + make_interval(mins => summed.first_regular_minute) as first_regular_at,
+        answers.day_begins_at + make_interval(mins => summed.last_regular_minute) as last_regular_at,
+        summed.has_no_totals,
+        {% for array in arrays %}
+        summed.{{ array }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from summed
+    inner join answers on summed.stock_day = answers.stock_day
+    where summed.is_plain
+)
+
+select * from final
+{%- endmacro %}
