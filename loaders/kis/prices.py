@@ -237,6 +237,7 @@ def _ask_minutes(
     earliest: str | None = None
     newest_page: str | None = None
     page_before: Answer | None = None
+    was_asked_again = False
     for number in range(1, MOST_MINUTE_PAGES + 1):
         params = {
             "FID_COND_MRKT_DIV_CODE": division,
@@ -256,6 +257,15 @@ def _ask_minutes(
             message = f"no label of the page before {hour} is a time HHMMSS; one is {shown!r}"
             attempt.fail(MINUTES.endpoint, params, message)
             break
+        if (
+            page_before
+            and not page.answer.row_count
+            and not was_asked_again
+            and not _opens_the_day(page_before, cell.day, earliest or "")
+        ):
+            # bars before the earliest one have been traded, or off-hours trades: an empty page is believed the second time
+            was_asked_again = True
+            continue
         if first is None or (earliest is not None and first >= earliest):
             if number == FIRST_REPEAT and page.answer.payload_sha256 == newest_page:
                 warn_repeated(MINUTES.endpoint, params)
@@ -276,7 +286,7 @@ def _ask_minutes(
                 message = f"the page before {hour} is of another day; earlier bars are missing"
                 attempt.fail(MINUTES.endpoint, params, message)
             break
-        earliest, page_before = first, page.answer
+        earliest, page_before, was_asked_again = first, page.answer, False
         newest_page = newest_page or page.answer.payload_sha256
         # bars of the day before follow where the day is at its end; one that is misplaced is told from them by the running
         # total, and where off-hours trades are in that too, by a page more

@@ -400,7 +400,39 @@ def _collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[
             "base_dt": _yyyymmdd(group[-1].day),
         }
         came = _walk_back(attempt, collection, MINUTE_CHART, body, "cntr_tm", group[0].day)
+        _fail_where_bars_are_missing(attempt, min(came, default=""))
         yield _outcome_by_day(attempt, collection, group, came)
+
+
+def _fail_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
+    """Fail a walk whose earliest bar is not the first of its day: its running total holds more than its own trades.
+
+    At the opening it may, by what was traded before; a total that is not told, or cannot be read, says nothing. `first_day`
+    is the earliest that came: one before the days that are wanted is cut where a page ends.
+    """
+    day = next((cell.day for cell in attempt.cells if _yyyymmdd(cell.day) == first_day), None)
+    bars = [
+        (label, volume, total)
+        for answer in attempt.answers
+        for label, volume, total in zip(
+            *(answer.column(name) for name in ("cntr_tm", "trde_qty", "acc_trde_qty")), strict=True
+        )
+        if label and label[:8] == first_day and label[8:].isdigit()
+    ]
+    if day is None or not bars:
+        return
+    label, volume, total = min(bars, key=lambda bar: str(bar[0]))
+    try:
+        is_first = int(total) <= 1.01 * int(volume)
+    except (TypeError, ValueError):
+        return
+    if not is_first and label[8:] >= f"{calendar.session_open(day):%H%M}01":
+        attempt.fail(
+            MINUTE_CHART,
+            {"stk_cd": attempt.cells[0].scope, "base_dt": first_day},
+            f"kiwoom {MINUTE_CHART}: the earliest bar, {label}, holds {volume} of the {total} shares traded by then;"
+            " earlier bars are missing",
+        )
 
 
 def _poll_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:

@@ -29,7 +29,7 @@
     'answer_numbers': 'answer_number',
     'row_numbers': 'row_number',
 } %}
-{% set digit_columns = ['bar_date_text', 'clock'] + prices + ['volume', 'cumulative_value', 'is_plain', 'row_number'] %}
+{% set digit_columns = ['bar_date_text', 'clock'] + prices + ['volume', 'cumulative_value', 'cumulative_volume', 'is_plain', 'row_number'] %}
 {% set hours = ['opens_at', 'closes_at'] %}
 {% for session in sessions %}{% do hours.extend([session | lower ~ '_opens_at', session | lower ~ '_closes_at']) %}{% endfor %}
 {# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression
@@ -200,6 +200,7 @@ timed_answers as materialized (
         {% endfor %}
         case when is_plain then volume::integer end as volume,
         case when is_plain then cumulative_value::bigint end as cumulative_value,
+        case when is_plain then cumulative_volume::bigint end as cumulative_volume,
         {{ hours | join(',\n        ') }}
     from {{ source_name }}_digits
     -- as above
@@ -226,6 +227,7 @@ placed as (
         {% endfor %}
         volume,
         cumulative_value,
+        cumulative_volume,
         -- null outside all hours
         case
             when other_day <> 0 then 0
@@ -249,7 +251,8 @@ chained as (
         cumulative_value - case
             when session_number = 0 and lag(session_number, 1, -1::smallint) over bars_of_the_day <> 0 then 0
             else lag(cumulative_value, 1, 0::bigint) over bars_of_the_day
-        end as own_value
+        end as own_value,
+        cumulative_volume - lag(cumulative_volume) over bars_of_the_day as own_volume
     from placed
     window bars_of_the_day as (partition by stock_day order by minute)
     -- as above
@@ -282,7 +285,9 @@ glanced_at as (
                 )
                 -- and one total goes on into the next within a day alone
                 and (session_number > 0 or session_before <> 0 or minute / 1440 = minute_before / 1440)
-            ),
+            )
+            -- where the total is of shares, bars between two of a session are missing or none is
+            and (own_volume is null or own_volume = volume or session_number <> session_before or session_number = 0),
             false
         ) as is_plain
     from chained

@@ -266,6 +266,24 @@ def test_a_page_of_another_day_in_mid_paging_fails_the_cell(database: Database) 
     assert (ended, error is not None and "is of another day" in error) == ("PARTIAL", True)
 
 
+def test_one_empty_page_in_mid_paging_is_asked_for_again(database: Database) -> None:
+    vendor = Vendor(
+        whole_day(), spoil=lambda number, _rows: Reply(envelope([])) if number == 2 else None
+    )
+    load(database, vendor, "000039")
+    assert status(database, "000039") == ("SUCCESS", None)
+    assert len(raw_labels(database, "000039")) == 300
+    assert vendor.pages == 4
+
+
+def test_an_empty_page_is_believed_the_second_time(database: Database) -> None:
+    # the first bar's total holds what was traded before the opening, and no bar lies before it
+    vendor = Vendor(whole_day(100, begins_at="1100", off_hours_value=10**9))
+    load(database, vendor, "000040")
+    assert status(database, "000040") == ("SUCCESS", None)
+    assert (len(raw_labels(database, "000040")), vendor.pages) == (100, 3)
+
+
 def test_the_day_before_after_a_day_that_ends_with_its_page_is_no_error(
     database: Database,
 ) -> None:

@@ -17,7 +17,7 @@ def _emptied(database: Database, views: tuple[str, ...], copy: str) -> None:
         )
     checked = (
         "run", "--select", "int_minute_bars__plain_even_codes", "int_minute_bars__plain_odd_codes",
-        "int_minute_bars__doubtful", "int_minute_bars__unioned", "--full-refresh",
+        "int_minute_bars__plain_stock_days", "int_minute_bars__doubtful", "int_minute_bars__unioned", "--full-refresh",
     )  # fmt: skip
     run = database.dbt(*checked)
     assert run.returncode == 0, run.stdout

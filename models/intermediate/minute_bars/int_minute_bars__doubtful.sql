@@ -92,6 +92,7 @@ unioned as (
         bars.volume,
         bars.trading_value,
         bars.cumulative_value,
+        bars.cumulative_volume,
         bars.venue,
         bars.unreadable_fields,
         bars.fetch_id,
@@ -175,6 +176,7 @@ chained as (
         *,
         row_number() over bars_of_the_day as bar_number,
         lag(cumulative_value) over bars_of_the_day as total_before,
+        lag(cumulative_volume) over bars_of_the_day as shares_before,
         lag(session) over bars_of_the_day as session_before
     from current_rows
     window bars_of_the_day as (
@@ -200,7 +202,9 @@ explained as (
         case
             when is_of_the_day then greatest(own_value - high_price * volume, low_price * volume - own_value, 0)
             else 0
-        end as unexplained_value
+        end as unexplained_value,
+        -- shares that were traded between two bars, where the vendor counts those
+        case when is_of_the_day then greatest(cumulative_volume - shares_before - volume, 0) else 0 end as unexplained_volume
     from valued
     -- `offset 0` keeps PostgreSQL from writing these expressions out wherever they are referred to, to compute them
     -- each time; it takes away nothing, in whatever order
@@ -291,7 +295,10 @@ judged as (
             over stock_days as has_doubtful_total,
         -- the first bar of a session takes what was traded before it, which says nothing of bars that are missing
         sum(unexplained_value) filter (where not is_after_a_break) over stock_days
-        > {{ unexplained_part }} * max(cumulative_value) over stock_days as has_gap,
+        > {{ unexplained_part }} * max(cumulative_value) over stock_days as has_gap_in_value,
+        sum(unexplained_volume) filter (where not is_after_a_break) over stock_days
+        > {{ unexplained_part }} * max(cumulative_volume) over stock_days as has_gap_in_volume,
+        max(cumulative_value) over stock_days is not null as has_totals,
         count(*) filter (where not has_no_trades) over minutes as rows_in_minute,
         bool_or(cardinality(broken_row_rules) > 0 and not has_no_trades) over minutes as has_broken_row_in_minute
     from reviewed
@@ -326,10 +333,14 @@ named as (
         ) as held_rules,
         -- where off-hours trades lie between two totals the value of the bar cannot be told; it is never guessed
         case when unexplained_value = 0 then own_value end as known_value,
-        -- published without its value: the running total holds trades of no bar, or bars before it are missing
+        -- published without its value: the running total holds trades of no bar or is not told, or bars before it are missing
         case
-            when unexplained_value > 0 and has_gap and not is_after_a_break then 'RUNNING_TOTAL_GAP'
+            when not is_after_a_break and unexplained_value > 0 and has_gap_in_value then 'RUNNING_TOTAL_GAP'
+            when not is_after_a_break and unexplained_volume > 0 and has_gap_in_volume then 'RUNNING_TOTAL_GAP'
             when unexplained_value > 0 then 'VALUE_NOT_TOLD'
+            when
+                is_of_the_day and own_value is null and has_totals and cardinality(broken_row_rules) = 0 and not has_no_trades
+                then 'VALUE_NOT_TOLD'
             else ''
         end as warned_rules
     from judged

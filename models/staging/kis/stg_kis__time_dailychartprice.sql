@@ -31,6 +31,7 @@ final as (
         {{ to_number('source_rows.cntg_vol') }} as volume,
         null::numeric as trading_value,
         {{ to_number('source_rows.acml_tr_pbmn') }} as cumulative_value,
+        null::numeric as cumulative_volume,
         {{ kis_venue('fetches.request') }} as venue,
         {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields,
         source_rows._fetch_id as fetch_id,

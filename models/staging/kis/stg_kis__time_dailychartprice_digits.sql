@@ -14,6 +14,7 @@ select
     source_rows.stck_prpr as close_price,
     source_rows.cntg_vol as volume,
     source_rows.acml_tr_pbmn as cumulative_value,
+    null::text as cumulative_volume,
     {{ are_plain_digits(digits, 'source_rows', 'source_rows.stck_cntg_hour') }} as is_plain,
     source_rows._fetch_id as fetch_id,
     source_rows._row_number as row_number

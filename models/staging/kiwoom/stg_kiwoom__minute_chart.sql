@@ -16,6 +16,7 @@ one_sign as (
         {% for number in numbers %}
         {{ kiwoom_one_sign(number) }} as {{ number }},
         {% endfor %}
+        acc_trde_qty,
         _fetch_id,
         _row_number
     from source_rows
@@ -47,6 +48,8 @@ final as (
         -- the vendor tells no value by the minute
         null::numeric as trading_value,
         null::numeric as cumulative_value,
+        -- no field of the bar itself: one that cannot be read tells nothing, and rejects nothing
+        nullif({{ to_number('dated.acc_trde_qty') }}, 0) as cumulative_volume,
         {{ kiwoom_venue('fetches.request') }} as venue,
         {{ unreadable_fields(numbers, 'dated') }} as unreadable_fields,
         dated._fetch_id as fetch_id,

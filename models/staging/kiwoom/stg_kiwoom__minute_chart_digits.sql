@@ -1,6 +1,6 @@
 -- The rows of stg_kiwoom__minute_chart as sent, with whether a cast is all that it takes to read them. A price with one
 -- sign or none is plain: the sign is the direction of its change.
-{% set digits = {'open_pric': 9, 'high_pric': 9, 'low_pric': 9, 'cur_prc': 9, 'trde_qty': 9} %}
+{% set digits = {'open_pric': 9, 'high_pric': 9, 'low_pric': 9, 'cur_prc': 9, 'trde_qty': 9, 'acc_trde_qty': 15} %}
 {% set prices = {
     'open_pric': 'open_price', 'high_pric': 'high_price', 'low_pric': 'low_price', 'cur_prc': 'close_price',
 } %}
@@ -18,6 +18,8 @@ unsigned as (
         regexp_replace({{ field }}, '^[+-]', '') as {{ field }},
         {% endfor %}
         trde_qty,
+        -- not every answer has it
+        coalesce(nullif(acc_trde_qty, ''), '0') as acc_trde_qty,
         _fetch_id,
         _row_number
     from source_rows
@@ -33,6 +35,7 @@ final as (
         {% endfor %}
         unsigned.trde_qty as volume,
         null::text as cumulative_value,
+        nullif(unsigned.acc_trde_qty, '0') as cumulative_volume,
         {{ are_plain_digits(digits, 'unsigned', 'substr(unsigned.cntr_tm, 9)') }} as is_plain,
         unsigned._fetch_id as fetch_id,
         unsigned._row_number as row_number

@@ -1,0 +1,125 @@
+"""Minute bars of Kiwoom whose running total of shares tells what is missing, from the answer to the mart."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Database
+from tests.replay import Asked, Reply, replaying
+
+DAY = "2026-09-29"
+TOKEN = Reply(
+    {"token": "recorded", "token_type": "bearer", "expires_dt": "20991231235959", "return_code": 0}
+)
+Row = dict[str, str]
+
+
+def day_of(
+    first_minute: str, count: int, *, before: int = 0, day: str = DAY, total: str | None = None
+) -> list[Row]:
+    """Bars of ten shares each, newest first; `before` shares were traded ahead of the first of them."""
+    first = int(first_minute[:2]) * 60 + int(first_minute[2:])
+    rows = [
+        {
+            "cur_prc": "-78800", "open_pric": "-78900", "high_pric": "-78900", "low_pric": "-78800", "trde_qty": "10",
+            "cntr_tm": f"{day.replace('-', '')}{minute // 60:02d}{minute % 60:02d}00",
+            "acc_trde_qty": str(before + 10 * number) if total is None else total,
+            "pred_pre": "-600", "pred_pre_sig": "5",
+        }
+        for number, minute in enumerate(range(first, first + count), start=1)
+    ]  # fmt: skip
+    return rows[::-1]
+
+
+def load(database: Database, code: str, rows: list[Row]) -> tuple[str, str]:
+    """Load the day of a stock from a vendor that has these rows in one page; status and error of its cell."""
+
+    def answer(asked: Asked) -> Reply:
+        return TOKEN if "token" in asked.path else Reply(
+            {"stk_cd": code, "stk_min_pole_chart_qry": rows, "return_code": 0, "return_msg": ""},
+            headers={"cont-yn": "N"},
+        )  # fmt: skip
+
+    with replaying(answer) as vendor:
+        database.loaders(
+            "load", "--source", "kiwoom", "--dataset", "ohlcv_minute", "--scope", code, "--from", DAY, "--to", DAY,
+            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
+            KIWOOM_REQUESTS_PER_MINUTE="0",
+        )  # fmt: skip
+    ((status, error),) = database.rows(
+        f"select status, coalesce(error, '') from raw.fetch_cells where scope = '{code}'"
+    )
+    return str(status), str(error)
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[..., Database]) -> Database:
+    return new_database()
+
+
+def test_a_walk_that_ends_before_the_days_first_bar_fails(database: Database) -> None:
+    status, error = load(database, "000010", day_of("1100", 60, before=5_000))
+    assert status == "PARTIAL"
+    assert "20260929110000, holds 10 of the 5010 shares" in error
+    assert "earlier bars are missing" in error
+
+
+@pytest.mark.parametrize(
+    ("code", "rows"),
+    [
+        # traded before the opening
+        ("000020", day_of("0900", 60, before=5_000)),
+        ("000030", day_of("1100", 60)),
+        ("000040", day_of("1100", 60, total="")),
+        ("000050", day_of("1100", 60, total="n/a")),
+        # the day before shows that the day is whole, and is cut itself
+        ("000060", day_of("1100", 60, before=5_000) + day_of("1500", 9, before=70, day="2026-09-28")),
+    ],
+)  # fmt: skip
+def test_a_walk_to_the_days_first_bar_is_whole(
+    database: Database, code: str, rows: list[Row]
+) -> None:
+    assert load(database, code, rows) == ("SUCCESS", "")
+
+
+@pytest.fixture(scope="module")
+def built(new_database: Callable[..., Database]) -> Database:
+    database = new_database()
+    whole = day_of("0900", 300, before=400)
+    days = {
+        # of either half, at a glance
+        "100010": whole,
+        "100020": whole,
+        # from 10:40 to 12:39, the 101st to the 220th minute
+        "100030": whole[:80] + whole[200:],
+        # three shares are in no bar: too few to say that one is missing
+        "100040": [row | {"acc_trde_qty": str(int(row["acc_trde_qty"]) + 3)} for row in whole[:80]]
+        + whole[80:],
+        "100050": day_of("0900", 300, total="0"),
+        "100060": day_of("0900", 300, total="n/a"),
+    }
+    for code, rows in days.items():
+        assert load(database, code, rows) == ("SUCCESS", ""), code
+    done = database.build("ohlcv_minute", "rejected_rows", "warned_rows")
+    assert done.returncode == 0, done.stdout
+    return database
+
+
+def test_bars_that_are_missing_within_a_day_are_warned_of(built: Database) -> None:
+    assert built.rows("select stock_code, item, rule_id from quality.warned_rows") == [
+        ("100030", f"{DAY.replace('-', '')}124000", "RUNNING_TOTAL_GAP")
+    ]
+    assert built.rows("select count(*) from quality.rejected_rows") == [(0,)]
+
+
+def test_what_came_is_published(built: Database) -> None:
+    bars = dict.fromkeys(("100010", "100020", "100040", "100050", "100060"), 300)
+    assert dict(
+        built.rows("select stock_code, count(*) from marts.ohlcv_minute group by stock_code")
+    ) == bars | {"100030": 180}
+
+
+def test_a_day_whose_total_is_exact_is_read_at_a_glance(built: Database) -> None:
+    assert built.rows(
+        "select stock_code from intermediate.int_minute_bars__plain_stock_days order by stock_code"
+    ) == [("100010",), ("100020",), ("100050",)]
