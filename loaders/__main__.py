@@ -175,6 +175,12 @@ def load(
                 _report(result)
                 if result.stopped:
                     break
+    if scope and not results and skipped < len(selection):
+        log.warning(
+            "nothing is due for this scope: it has been collected, or it is the name of nothing",
+            scope=scope,
+            hint="a stock code has six characters, 005930; other scopes are markets, indices and years",
+        )
     failed = sum(result.cells[Status.FAILED] + result.cells[Status.PARTIAL] for result in results)
     # a look at the session that gave way before its first answer has asked for nothing
     asked = [result for result in results if any(result.cells.values()) or result.stopped]

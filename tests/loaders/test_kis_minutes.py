@@ -438,6 +438,13 @@ def twice_with_other_volume(rows: list[Row]) -> list[Row]:
     return [*rows[:151], rows[150] | {"cntg_vol": "12"}, *rows[151:]]
 
 
+def one_without_total(rows: list[Row]) -> list[Row]:
+    return [
+        {name: value for name, value in row.items() if n != 150 or name != "acml_tr_pbmn"}
+        for n, row in enumerate(rows)
+    ]
+
+
 def after_the_day_before(rows: list[Row]) -> list[Row]:
     return [bar("090000", (1, 1, 1, 1), 1, 1, day="20260928"), *rows]
 
@@ -479,6 +486,7 @@ def built(new_database: Callable[..., Database]) -> Database:
         "200050": Vendor(whole_day(), spoil=lambda _n, rows: Reply(envelope(rows[::-1]))),
         "005930": Vendor(REAL_BARS, ignores_hour=True),
         "100010": Vendor(gap(whole_day())),
+        "100017": Vendor(one_without_total(whole_day())),
         # the third page comes where the second one should
         "100015": Vendor(whole_day(), spoil=the_page_after_next),
     }
@@ -516,6 +524,19 @@ def test_real_bars_without_a_running_total_are_published_without_value(built: Da
         ("2026-09-29 09:59:00+09", 271000, 271500, 271000, 271500, 11418, None),
         ("2026-09-29 10:00:00+09", 271500, 272000, 271000, 272000, 46062, None),
     ]
+
+
+def test_a_bar_without_its_running_total_is_published_without_value_and_warned_of(
+    built: Database,
+) -> None:
+    # its own value cannot be told, nor that of the bar after it
+    assert built.rows(
+        "select to_char(time at time zone 'Asia/Seoul', 'HH24MISS') from marts.ohlcv_minute"
+        " where stock_code = '100017' and trading_value is null order by time"
+    ) == [("113000",), ("113100",)]
+    assert built.rows(
+        "select item, rule_id from quality.warned_rows where stock_code = '100017' order by item"
+    ) == [("113000", "VALUE_NOT_TOLD"), ("113100", "VALUE_NOT_TOLD")]
 
 
 def test_missing_bars_show_in_the_running_total_and_the_others_are_published(

@@ -123,3 +123,12 @@ def test_a_day_whose_total_is_exact_is_read_at_a_glance(built: Database) -> None
     assert built.rows(
         "select stock_code from intermediate.int_minute_bars__plain_stock_days order by stock_code"
     ) == [("100010",), ("100020",), ("100050",)]
+
+
+def test_a_code_that_has_lost_its_zeros_is_told(database: Database) -> None:
+    run = database.loaders(
+        "load", "--source", "kiwoom", "--scope", "5930", "--from", DAY, "--to", DAY,
+        KIWOOM_BASE_URL="http://127.0.0.1:9", KIWOOM_APP_KEY="key", KIWOOM_SECRET_KEY="not-said",
+    )  # fmt: skip
+    assert run.returncode == 0
+    assert "a stock code has six characters, 005930" in run.stderr
