@@ -97,7 +97,10 @@ def built(new_database: Callable[..., Database]) -> Database:
         + whole[80:],
         "100050": day_of("0900", 300, total="0"),
         "100060": day_of("0900", 300, total="n/a"),
+        "100070": day_of("0900", 300, total=""),
     }
+    # what was traded between two sessions is in no bar
+    days["100080"] = day_of("1600", 1, before=13_400) + days["100040"]
     for code, rows in days.items():
         assert load(database, code, rows) == ("SUCCESS", ""), code
     done = database.build("ohlcv_minute", "rejected_rows", "warned_rows")
@@ -113,16 +116,16 @@ def test_bars_that_are_missing_within_a_day_are_warned_of(built: Database) -> No
 
 
 def test_what_came_is_published(built: Database) -> None:
-    bars = dict.fromkeys(("100010", "100020", "100040", "100050", "100060"), 300)
+    bars = dict.fromkeys(("100010", "100020", "100040", "100050", "100060", "100070"), 300)
     assert dict(
         built.rows("select stock_code, count(*) from marts.ohlcv_minute group by stock_code")
-    ) == bars | {"100030": 180}
+    ) == bars | {"100030": 180, "100080": 301}
 
 
 def test_a_day_whose_total_is_exact_is_read_at_a_glance(built: Database) -> None:
     assert built.rows(
         "select stock_code from intermediate.int_minute_bars__plain_stock_days order by stock_code"
-    ) == [("100010",), ("100020",), ("100050",)]
+    ) == [("100010",), ("100020",), ("100050",), ("100070",)]
 
 
 def test_a_code_that_has_lost_its_zeros_is_told(database: Database) -> None:
