@@ -276,12 +276,17 @@ def test_one_empty_page_in_mid_paging_is_asked_for_again(database: Database) -> 
     assert vendor.pages == 4
 
 
-def test_an_empty_page_is_believed_the_second_time(database: Database) -> None:
-    # the first bar's total holds what was traded before the opening, and no bar lies before it
-    vendor = Vendor(whole_day(100, begins_at="1100", off_hours_value=10**9))
-    load(database, vendor, "000040")
-    assert status(database, "000040") == ("SUCCESS", None)
-    assert (len(raw_labels(database, "000040")), vendor.pages) == (100, 3)
+@pytest.mark.parametrize(
+    ("code", "off_hours_value", "pages"), [("000040", 10**9, 3), ("000041", 0, 2)]
+)
+def test_an_empty_page_is_believed_the_second_time_or_where_the_day_has_begun(
+    database: Database, code: str, off_hours_value: int, pages: int
+) -> None:
+    # the first bar's total may hold what was traded before the opening, and no bar lies before it
+    vendor = Vendor(whole_day(100, begins_at="1100", off_hours_value=off_hours_value))
+    load(database, vendor, code)
+    assert status(database, code) == ("SUCCESS", None)
+    assert (len(raw_labels(database, code)), vendor.pages) == (100, pages)
 
 
 def test_the_day_before_after_a_day_that_ends_with_its_page_is_no_error(

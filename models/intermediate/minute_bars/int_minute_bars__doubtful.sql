@@ -204,7 +204,9 @@ explained as (
             else 0
         end as unexplained_value,
         -- shares that were traded between two bars, where the vendor counts those
-        case when is_of_the_day then greatest(cumulative_volume - shares_before - volume, 0) else 0 end as unexplained_volume
+        case
+            when is_of_the_day then greatest(cumulative_volume - shares_before - volume, 0) else 0
+        end as unexplained_volume
     from valued
     -- `offset 0` keeps PostgreSQL from writing these expressions out wherever they are referred to, to compute them
     -- each time; it takes away nothing, in whatever order
@@ -333,13 +335,17 @@ named as (
         ) as held_rules,
         -- where off-hours trades lie between two totals the value of the bar cannot be told; it is never guessed
         case when unexplained_value = 0 then own_value end as known_value,
-        -- published without its value: the running total holds trades of no bar or is not told, or bars before it are missing
+        -- published without its value: the running total holds trades of no bar, is not told, or bars before are missing
         case
             when not is_after_a_break and unexplained_value > 0 and has_gap_in_value then 'RUNNING_TOTAL_GAP'
             when not is_after_a_break and unexplained_volume > 0 and has_gap_in_volume then 'RUNNING_TOTAL_GAP'
             when unexplained_value > 0 then 'VALUE_NOT_TOLD'
             when
-                is_of_the_day and own_value is null and has_totals and cardinality(broken_row_rules) = 0 and not has_no_trades
+                is_of_the_day
+                and own_value is null
+                and has_totals
+                and cardinality(broken_row_rules) = 0
+                and not has_no_trades
                 then 'VALUE_NOT_TOLD'
             else ''
         end as warned_rules
