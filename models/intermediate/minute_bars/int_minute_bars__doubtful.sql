@@ -335,7 +335,7 @@ named as (
         ) as held_rules,
         -- where off-hours trades lie between two totals the value of the bar cannot be told; it is never guessed
         case when unexplained_value = 0 then own_value end as known_value,
-        -- published without its value: the running total holds trades of no bar, is not told, or bars before are missing
+        -- published without its value: the running total holds trades of no bar or is not told, or bars are missing
         case
             when not is_after_a_break and unexplained_value > 0 and has_gap_in_value then 'RUNNING_TOTAL_GAP'
             when not is_after_a_break and unexplained_volume > 0 and has_gap_in_volume then 'RUNNING_TOTAL_GAP'
