@@ -13,6 +13,8 @@
     'stg_kis__time_dailychartprice': 'kis',
     'stg_kiwoom__minute_chart': 'kiwoom',
 } %}
+{# kis counts won, kiwoom shares -#}
+{% set totals = {'kis': 'cumulative_value', 'kiwoom': 'cumulative_volume'} %}
 {% set prices = ['open_price', 'high_price', 'low_price', 'close_price'] %}
 {# the arrays name a session by its place here, from 1; 0 is another day -#}
 {% set sessions = ['PRE_MARKET', 'REGULAR', 'AFTER_MARKET'] %}
@@ -29,7 +31,7 @@
     'answer_numbers': 'answer_number',
     'row_numbers': 'row_number',
 } %}
-{% set digit_columns = ['bar_date_text', 'clock'] + prices + ['volume', 'cumulative_value', 'cumulative_volume', 'is_plain', 'row_number'] %}
+{% set digit_columns = ['bar_date_text', 'clock'] + prices + ['volume', 'is_plain', 'row_number'] %}
 {% set hours = ['opens_at', 'closes_at'] %}
 {% for session in sessions %}{% do hours.extend([session | lower ~ '_opens_at', session | lower ~ '_closes_at']) %}{% endfor %}
 {# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression
@@ -172,6 +174,7 @@ timed_answers as materialized (
         {% for column in digit_columns %}
         bars.{{ column }},
         {% endfor %}
+        bars.{{ totals[source_name] }} as running_total,
         answers.stock_day,
         answers.answer_number,
         answers.date_text,
@@ -199,8 +202,8 @@ timed_answers as materialized (
         case when is_plain then {{ price }}::integer end as {{ price }},
         {% endfor %}
         case when is_plain then volume::integer end as volume,
-        case when is_plain then cumulative_value::bigint end as cumulative_value,
-        case when is_plain then cumulative_volume::bigint end as cumulative_volume,
+        case when is_plain then running_total::bigint end as running_total,
+        {{ 'true' if totals[source_name] == 'cumulative_volume' else 'false' }} as counts_shares,
         {{ hours | join(',\n        ') }}
     from {{ source_name }}_digits
     -- as above
@@ -226,8 +229,8 @@ placed as (
         {{ price }},
         {% endfor %}
         volume,
-        cumulative_value,
-        cumulative_volume,
+        running_total,
+        counts_shares,
         -- null outside all hours
         case
             when other_day <> 0 then 0
@@ -242,17 +245,16 @@ placed as (
     offset 0
 ),
 
--- the value of a minute is the difference of two running totals; the first bar of a day takes the total itself
+-- what a minute adds is the difference of two running totals; the first bar of a day takes the total itself
 chained as (
     select
         *,
         lag(minute, 1, -1) over bars_of_the_day as minute_before,
         lag(session_number, 1, -1::smallint) over bars_of_the_day as session_before,
-        cumulative_value - case
+        running_total - case
             when session_number = 0 and lag(session_number, 1, -1::smallint) over bars_of_the_day <> 0 then 0
-            else lag(cumulative_value, 1, 0::bigint) over bars_of_the_day
-        end as own_value,
-        cumulative_volume - lag(cumulative_volume) over bars_of_the_day as own_volume
+            else lag(running_total, 1, 0::bigint) over bars_of_the_day
+        end as own_total
     from placed
     window bars_of_the_day as (partition by stock_day order by minute)
     -- as above
@@ -265,7 +267,9 @@ glanced_at as (
         session_number > 0 and volume > 0 as is_sound,
         session_number = {{ regular }} and volume > 0 as is_regular,
         -- where off-hours trades lie between two totals the value of the bar cannot be told
-        case when own_value <= high_price::bigint * volume or session_number = 0 then own_value end as trading_value,
+        case
+            when not counts_shares and (own_total <= high_price::bigint * volume or session_number = 0) then own_total
+        end as trading_value,
         coalesce(
             minute > minute_before
             and session_number is not null
@@ -274,20 +278,21 @@ glanced_at as (
             and low_price <= close_price
             and open_price <= high_price
             and close_price <= high_price
-            and (
-                cumulative_value is null
-                or own_value >= low_price::bigint * volume
-                -- the first bar of a session takes what was traded before it
-                and (
-                    own_value <= high_price::bigint * volume
-                    or session_number <> session_before
-                    or session_number = 0
-                )
-                -- and one total goes on into the next within a day alone
-                and (session_number > 0 or session_before <> 0 or minute / 1440 = minute_before / 1440)
-            )
-            -- where the total is of shares, bars between two of a session are missing or none is
-            and (own_volume is null or own_volume = volume or session_number <> session_before or session_number = 0),
+            and case
+                -- between two bars of a session others are missing or none is
+                when counts_shares
+                    then own_total is null or own_total = volume or session_number <> session_before or session_number = 0
+                else
+                    own_total >= low_price::bigint * volume
+                    -- the first bar of a session takes what was traded before it
+                    and (
+                        own_total <= high_price::bigint * volume
+                        or session_number <> session_before
+                        or session_number = 0
+                    )
+                    -- and one total goes on into the next within a day alone
+                    and (session_number > 0 or session_before <> 0 or minute / 1440 = minute_before / 1440)
+            end,
             false
         ) as is_plain
     from chained
@@ -299,7 +304,7 @@ summed as (
         bool_and(is_plain) as is_plain,
         count(*) as bar_count,
         count(*) filter (where is_sound) as sound_bar_count,
-        count(own_value) - count(trading_value) as warned_bar_count,
+        count(own_total) filter (where not counts_shares) - count(trading_value) as warned_bar_count,
         sum(volume) as volume,
         sum(volume) filter (where is_sound) as sound_volume,
         sum(close_price) as closes,
@@ -308,7 +313,7 @@ summed as (
         sum(volume) filter (where is_regular) as regular_volume,
         min(minute) filter (where is_regular) as first_regular_minute,
         max(minute) filter (where is_regular) as last_regular_minute,
-        count(cumulative_value) = 0 as has_no_totals,
+        bool_and(counts_shares) as has_no_totals,
         bool_or(session_number > 0 and volume = 0) as has_bars_without_trades,
         -- the price of the first and of the last minute, in one number behind its minute: nothing is put in order
         min(minute * 10000000000 + open_price) filter (where is_regular) % 10000000000 as open_price,
