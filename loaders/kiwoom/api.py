@@ -400,12 +400,14 @@ def _collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[
             "base_dt": _yyyymmdd(group[-1].day),
         }
         came = _walk_back(attempt, collection, MINUTE_CHART, body, "cntr_tm", group[0].day)
-        _fail_where_bars_are_missing(attempt, min(came, default=""))
+        _warn_where_bars_are_missing(attempt, min(came, default=""))
         yield _outcome_by_day(attempt, collection, group, came)
 
 
-def _fail_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
-    """Fail a walk whose earliest bar is not the first of its day: its running total holds more than its own trades.
+def _warn_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
+    """Say where the earliest bar is not the first of its day: its running total holds more than its own trades.
+
+    What came is good data and is kept; the vendor has told that there is no more.
 
     At the opening it may, by what was traded before; a total that is not told, or cannot be read, says nothing. `first_day`
     is the earliest that came: one before the days that are wanted is cut where a page ends.
@@ -427,11 +429,14 @@ def _fail_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
     except (TypeError, ValueError):
         return
     if not is_first and label[8:] >= f"{calendar.session_open(day):%H%M}01":
-        attempt.fail(
-            MINUTE_CHART,
-            {"stk_cd": attempt.cells[0].scope, "base_dt": first_day},
-            f"kiwoom {MINUTE_CHART}: the earliest bar, {label}, holds {volume} of the {total} shares traded by then;"
-            " earlier bars are missing",
+        log.warning(
+            "the walk ends after the opening, and more shares had been traded by then: earlier bars are missing",
+            source="kiwoom",
+            endpoint=MINUTE_CHART,
+            scope=attempt.cells[0].scope,
+            earliest=label,
+            volume=volume,
+            traded_by_then=total,
         )
 
 
