@@ -177,7 +177,7 @@ def load(
                     break
     if scope and not results and skipped < len(selection):
         log.warning(
-            "nothing is due for this scope: it has been collected, or it is the name of nothing",
+            "nothing is due for this scope: it has been collected, is not there yet, or is the name of nothing",
             scope=scope,
             hint="a stock code has six characters, 005930; other scopes are markets, indices and years",
         )

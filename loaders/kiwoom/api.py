@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import requests
@@ -407,12 +408,16 @@ def _collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[
 def _warn_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
     """Say where the earliest bar is not the first of its day: its running total holds more than its own trades.
 
-    What came is good data and is kept; the vendor has told that there is no more.
+    At the opening it may, by what was traded before; a total that is not told, or cannot be read, says nothing. What came is
+    good data and is kept: the vendor has told that there is no more.
 
-    At the opening it may, by what was traded before; a total that is not told, or cannot be read, says nothing. `first_day`
-    is the earliest that came: one before the days that are wanted is cut where a page ends.
+    Args:
+        attempt: a walk that has ended.
+        first_day: the earliest that came, YYYYMMDD; one before the days that are wanted is cut where a page ends.
     """
     day = next((cell.day for cell in attempt.cells if _yyyymmdd(cell.day) == first_day), None)
+    if day is None:
+        return
     bars = [
         (label, volume, total)
         for answer in attempt.answers
@@ -421,9 +426,9 @@ def _warn_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
         )
         if label and label[:8] == first_day and label[8:].isdigit()
     ]
-    if day is None or not bars:
+    if not bars:
         return
-    label, volume, total = min(bars, key=lambda bar: str(bar[0]))
+    label, volume, total = min(bars, key=itemgetter(0))
     try:
         is_first = int(total) <= 1.01 * int(volume)
     except (TypeError, ValueError):

@@ -5,12 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import Database
-from tests.replay import Asked, Reply, replaying
+from tests.loaders.test_wics_fnguide_kiwoom import load_replayed
+from tests.replay import Reply
 
 DAY = "2026-09-29"
-TOKEN = Reply(
-    {"token": "recorded", "token_type": "bearer", "expires_dt": "20991231235959", "return_code": 0}
-)
 Row = dict[str, str]
 
 
@@ -33,19 +31,14 @@ def day_of(
 
 def load(database: Database, code: str, rows: list[Row]) -> tuple[str, bool]:
     """Load the day of a stock from a vendor that has these rows in one page; its status, and whether bars are missed."""
-
-    def answer(asked: Asked) -> Reply:
-        return TOKEN if "token" in asked.path else Reply(
-            {"stk_cd": code, "stk_min_pole_chart_qry": rows, "return_code": 0, "return_msg": ""},
-            headers={"cont-yn": "N"},
-        )  # fmt: skip
-
-    with replaying(answer) as vendor:
-        run = database.loaders(
-            "load", "--source", "kiwoom", "--dataset", "ohlcv_minute", "--scope", code, "--from", DAY, "--to", DAY,
-            KIWOOM_BASE_URL=vendor.base_url, KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said",
-            KIWOOM_REQUESTS_PER_MINUTE="0",
-        )  # fmt: skip
+    page = Reply(
+        {"stk_cd": code, "stk_min_pole_chart_qry": rows, "return_code": 0, "return_msg": ""},
+        headers={"cont-yn": "N"},
+    )
+    run, _ = load_replayed(
+        database, lambda _asked: page,
+        "--dataset", "ohlcv_minute", "--scope", code, "--from", DAY, "--to", DAY,
+    )  # fmt: skip
     ((status,),) = database.rows(f"select status from raw.fetch_cells where scope = '{code}'")
     return str(status), "earlier bars are missing" in run.stderr
 

@@ -337,8 +337,10 @@ named as (
         case when unexplained_value = 0 then own_value end as known_value,
         -- published without its value: the running total holds trades of no bar or is not told, or bars are missing
         case
-            when not is_after_a_break and unexplained_value > 0 and has_gap_in_value then 'RUNNING_TOTAL_GAP'
-            when not is_after_a_break and unexplained_volume > 0 and has_gap_in_volume then 'RUNNING_TOTAL_GAP'
+            when
+                not is_after_a_break
+                and ((unexplained_value > 0 and has_gap_in_value) or (unexplained_volume > 0 and has_gap_in_volume))
+                then 'RUNNING_TOTAL_GAP'
             when unexplained_value > 0 then 'VALUE_NOT_TOLD'
             when
                 is_of_the_day

@@ -34,7 +34,6 @@ final as (
         unsigned.{{ field }} as {{ name }},
         {% endfor %}
         unsigned.trde_qty as volume,
-        null::text as cumulative_value,
         nullif(unsigned.acc_trde_qty, '0') as cumulative_volume,
         {{ are_plain_digits(digits, 'unsigned', 'substr(unsigned.cntr_tm, 9)') }} as is_plain,
         unsigned._fetch_id as fetch_id,
