@@ -34,6 +34,7 @@
 {% set digit_columns = ['bar_date_text', 'clock'] + prices + ['volume', 'is_plain', 'row_number'] %}
 {% set hours = ['opens_at', 'closes_at'] %}
 {% for session in sessions %}{% do hours.extend([session | lower ~ '_opens_at', session | lower ~ '_closes_at']) %}{% endfor %}
+{% set at_hand = and_in_answers_to_days_to_rebuild('sent.fetch_id') %}
 {# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression
 takes a tenth of it, and saves nine megabytes a day. A full market's day is put in order in so much memory, for the length
 of the transaction; in less it goes by way of the disk. dbt cannot add an array to a table that is there: it says so -#}
@@ -64,10 +65,10 @@ cells as (
 
 requests as (
     select
-        fetch_id,
-        request
-    from {{ ref('stg_ledger__fetches') }}
-    where true {{ and_in_answers_to_days_to_rebuild('fetch_id') }}
+        sent.fetch_id,
+        sent.request
+    from {{ ref('stg_ledger__fetches') }} as sent
+    where true {{ at_hand }}
 ),
 
 with_venue as (
@@ -172,16 +173,16 @@ timed_answers as materialized (
 {{ source_name }}_digits as (
     select
         {% for column in digit_columns %}
-        bars.{{ column }},
+        sent.{{ column }},
         {% endfor %}
-        bars.{{ totals[source_name] }} as running_total,
+        sent.{{ totals[source_name] }} as running_total,
         answers.stock_day,
         answers.answer_number,
         answers.date_text,
         {{ hours | join(',\n        ') }}
     from timed_answers as answers
-    inner join {{ ref(relation ~ '_digits') }} as bars on answers.fetch_id = bars.fetch_id
-    where answers.source = '{{ source_name }}' {{ and_in_answers_to_days_to_rebuild('bars.fetch_id') }}
+    inner join {{ ref(relation ~ '_digits') }} as sent on answers.fetch_id = sent.fetch_id
+    where answers.source = '{{ source_name }}' {{ at_hand }}
     -- `offset 0` keeps PostgreSQL from writing these expressions out wherever they are referred to, to compute them
     -- each time; it takes away nothing, in whatever order
     offset 0
