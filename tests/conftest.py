@@ -150,7 +150,7 @@ def postgres_server(scratch: Path) -> Iterator[dict[str, str]]:
 
 
 @dataclass(frozen=True)
-class _Maker:
+class DatabaseMaker:
     """Makes and drops databases on the test server.
 
     A name is used again when its database is gone: dbt's parsed project holds the name of the database and is read again by
@@ -165,7 +165,7 @@ class _Maker:
         with Database(self.server).connect() as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
-    def create(self, template: str = "template1") -> Database:
+    def create(self, template: str = "template0") -> Database:
         number = next(number for number in count() if number not in self.taken)
         self.taken.add(number)
         name = f"test_{self.run}_{number}"
@@ -179,16 +179,16 @@ class _Maker:
 
 
 @pytest.fixture(scope="session")
-def maker(postgres_server: dict[str, str]) -> Iterator[_Maker]:
+def maker(postgres_server: dict[str, str]) -> Iterator[DatabaseMaker]:
     """The one that makes all databases of this run."""
-    made = _Maker(postgres_server)
+    made = DatabaseMaker(postgres_server)
     yield made
     for folder in (ROOT / "build" / "dbt").glob(f"test_{made.run}_*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def template(maker: _Maker) -> Iterator[Callable[[bool], str]]:
+def template(maker: DatabaseMaker) -> Iterator[Callable[[bool], str]]:
     """Name of an initialised, empty database to copy from: with True one for sample data."""
     made: list[Database] = []
 
@@ -208,7 +208,7 @@ def template(maker: _Maker) -> Iterator[Callable[[bool], str]]:
 
 @pytest.fixture(scope="module")
 def new_database(
-    maker: _Maker, template: Callable[[bool], str]
+    maker: DatabaseMaker, template: Callable[[bool], str]
 ) -> Iterator[Callable[..., Database]]:
     """Makes databases that are initialised, and dropped with the module: `new_database(sample=True)`."""
     made: list[Database] = []

@@ -157,6 +157,9 @@ def seconds(database: Database) -> Seconds:
     took = Seconds()
     idle = min(build(database, *TO_THE_MART).models_seconds for _ in range(2))
     with connect() as connection:
+        connection.execute(
+            "set time zone 'Asia/Seoul'"
+        )  # of the statement by hand, whatever the server's is
         for number, day in enumerate(calendar.sessions(FIRST_DAY, date(2026, 4, 30))[:DAYS]):
             bars = market(day)
             rows, pages = csv_of(day, bars), Pages.of(day, bars)

@@ -12,7 +12,7 @@ import pytest
 from sandbox.embedded import EmbeddedServer
 from tests import programs
 from tests.bench.report import Report
-from tests.conftest import ROOT, Database
+from tests.conftest import ROOT, Database, DatabaseMaker
 from tests.timescale.server import named_timescale_server
 
 ON_TIMESCALE = os.environ.get("BENCH_TARGET") == "timescale"
@@ -52,16 +52,26 @@ def postgres_server(scratch: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def new_database(new_database: Callable[..., Database]) -> Callable[..., Database]:
+def new_database(
+    maker: DatabaseMaker, new_database: Callable[..., Database]
+) -> Iterator[Callable[..., Database]]:
     """Databases as the target needs them."""
+    made: list[Database] = []
 
     def make() -> Database:
-        database = new_database()
-        if ON_TIMESCALE:
-            database.execute("create extension if not exists timescaledb")
+        if not ON_TIMESCALE:
+            return new_database()
+        # no copy of another one: TimescaleDB's scheduler visits every database, and a visited one cannot be copied
+        database = maker.create()
+        made.append(database)
+        database.execute("create extension timescaledb")
+        done = database.loaders("init")
+        assert done.returncode == 0, done.stderr
         return database
 
-    return make
+    yield make
+    for database in made:
+        maker.drop(database)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
