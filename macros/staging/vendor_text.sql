@@ -12,14 +12,20 @@
     [+-]?(([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.][0-9]+)?|[.][0-9]+)
 {%- endmacro %}
 
+{#  So long a text is no number of a market; a cast to numeric raises from 131,073 digits on  #}
+{% macro longest_number() -%}
+    1000
+{%- endmacro %}
+
 {#  true when the text is a number. Example: '-1,100', '0.50', '.50'  #}
 {% macro is_number(column) -%}
-    {{ column }} ~ '^ *{{ number_pattern() }} *$'
+    ({{ column }} ~ '^ *{{ number_pattern() }} *$' and octet_length({{ column }}) <= {{ longest_number() }})
 {%- endmacro %}
 
 {#  numeric, or NULL for '', '-' and anything unreadable. Example: to_number('source_rows.tdd_clsprc')  #}
 {% macro to_number(column) -%}
     case
+        when octet_length({{ column }}) > {{ longest_number() }} then null
         -- nearly every field is plain digits, and this pattern costs half
         when {{ column }} ~ '^[0-9]+$' then {{ column }}::numeric
         when {{ is_number(column) }} then replace({{ column }}, ',', '')::numeric
@@ -74,6 +80,7 @@
         when
             concat_ws(chr(31){% for column in columns %}, {{ relation }}.{{ column }}{% endfor %})
             ~ '^( *(-?|{{ number_pattern() }}) *(\x1f|$))*$'
+            and octet_length(concat({{ relation }}.{{ columns | join(', ' ~ relation ~ '.') }})) <= {{ longest_number() }}
             then ''
         else concat_ws(
             ','{% for column in columns %},

@@ -426,6 +426,10 @@ PLANTS = (
     Plant("decimal", "in an open", KRX_BARS, FRI, "991310", put(TDD_OPNPRC="13400.25"), REJECT, "PRICE_NOT_WHOLE"),
     Plant("decimal", "in a minute's price", MINUTES, MINUTE_DAY, "990140", first(put(stck_prpr="18330.5")), REJECT, "PRICE_NOT_WHOLE"),
     Plant("decimal", "in a volume", FLOWS, FRI, "991310", put(bid_volume=12.5), REJECT, "COUNT_NOT_WHOLE", {"investor": "개인"}),
+    # --- more digits than a cast to numeric takes
+    Plant("endless number", "in a close", KRX_BARS, FRI, "991350", put(TDD_CLSPRC="9" * 140_000), REJECT, "VALUE_UNREADABLE"),
+    Plant("endless number", "in a minute's volume", MINUTES, MINUTE_DAY, "990160", first(put(cntg_vol="9" * 140_000)), REJECT, "VALUE_UNREADABLE"),
+    Plant("endless number", "in a value that a broker tells", KIS_FLOWS, FRI, "991350", put(prsn_shnu_tr_pbmn="9" * 140_000), REJECT, "VALUE_UNREADABLE"),
     # --- volume without value
     Plant("volume without value", "of a bar", BARS, FRI, "991320", put(trading_value=0), WARN, "VALUE_WITHOUT_VOLUME"),
     Plant("volume without value", "the reverse", KRX_BARS, FRI, "991320", put(ACC_TRDVOL="0"), WARN, "VALUE_WITHOUT_VOLUME"),
