@@ -10,7 +10,7 @@
 
 {#
     CTE complete_periods: whether every session that the calendar has in a period was collected, by any name. Decided by rows of
-    the period alone, so that it comes out the same whenever it is built. `facts` is the relation of daily facts.
+    the period and by the calendar, whose later changes make the period again: it comes out the same whenever it is built. `facts` is the relation of daily facts.
 #}
 {% macro complete_periods(period, facts) -%}
     collected_sessions as (

@@ -5,13 +5,13 @@
     number of other models.
 #}
 
-{#  Gate tables of the datasets of a node that it is made of, itself included  #}
-{% macro gates_above(node) -%}
+{#  Gate tables that a node is made of and that judge one of some datasets, itself included  #}
+{% macro gates_above(node, datasets) -%}
     {%- set found, queue = [], [node.unique_id] -%}
     {#-  the list grows while it is walked  -#}
     {%- for id in queue -%}
         {%- set gated = graph.nodes[id].config.meta.get('gates') -%}
-        {%- if gated and gated in node.config.meta.datasets -%}{%- do found.append(id) -%}{%- endif -%}
+        {%- if gated and gated in datasets -%}{%- do found.append(id) -%}{%- endif -%}
         {%- for parent in graph.nodes[id].depends_on.nodes if parent.startswith('model.') and parent not in queue -%}
             {%- do queue.append(parent) -%}
         {%- endfor -%}
@@ -20,13 +20,14 @@
 {%- endmacro %}
 
 {#
-    Days of the model's datasets that are held, as texts. `condition` is is_day_held, where the day as a whole stays as it was,
-    or is_held, where some source is. The model at hand, or another node.
+    Days that are held for the model at hand or another node, as texts. `condition` is is_day_held: days of the dataset that
+    meta.held_by names, which as a whole stay as they were; or is_held: days of its datasets of which some source is held.
     Example: held_days('is_day_held')
 #}
 {% macro held_days(condition, node_id=none) -%}
-    {%- set found = [] -%}
-    {%- for id in gates_above(graph.nodes[node_id or model.unique_id]) -%}
+    {%- set found, node_at_hand = [], graph.nodes[node_id or model.unique_id] -%}
+    {%- set meta = node_at_hand.config.meta -%}
+    {%- for id in gates_above(node_at_hand, [meta.held_by] if condition == 'is_day_held' else meta.datasets) -%}
         {%- set node = graph.nodes[id] -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if relation -%}

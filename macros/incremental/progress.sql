@@ -42,34 +42,50 @@
 {#
     The part of the ledger that the model at hand has to take in, as numbers: above `after`, up to `to`. `to` is the run's
     mark, or less where a parent is behind. Numbers and not subqueries, so that the planner knows how little that is.
+    Of the changes of the calendar (calendar_changes.sql) likewise `calendar_after` and `calendar_to`.
 
     Asked once when a model is compiled and once when it runs: `model` lives as long as either, and keeps the answer.
 #}
 {% macro ledger_range() -%}
     {%- if model.ledger_range is defined -%}{{ return(model.ledger_range) }}{%- endif -%}
+    {%- set parents = parents_with_progress(model) -%}
     {%- set query -%}
         select
-            coalesce((select ledger_id from ops.build_progress where model = '{{ model.unique_id }}'), 0),
+            coalesce(own.ledger_id, 0),
             least(
                 coalesce(
                     (select ledger_id from ops.build_runs where invocation_id = '{{ invocation_id }}'),
                     -- dbt compile and dbt show do not register
                     (select coalesce(max(ledger_id), 0) from raw.fetch_cells)
                 )
-                {%- for parent in parents_with_progress(model) %},
+                {%- for parent in parents %},
                 coalesce((select ledger_id from ops.build_progress where model = '{{ parent }}'), 0)
                 {%- endfor %}
-            )
+            ),
+            -- a table that was built before changes were counted knows of none: it begins where they stand
+            coalesce(own.calendar_change_id, calendar.change_id),
+            calendar.change_id
+        from (
+            select least(
+                (select coalesce(max(change_id), 0) from ops.calendar_changes)
+                {%- for parent in parents if follows_calendar(graph.nodes[parent]) %},
+                coalesce((select calendar_change_id from ops.build_progress where model = '{{ parent }}'), 0)
+                {%- endfor %}
+            ) as change_id
+        ) as calendar
+        left join ops.build_progress as own on own.model = '{{ model.unique_id }}'
     {%- endset -%}
     {%- set row = run_query(query).rows[0] -%}
-    {%- do model.update({'ledger_range': {'after': row[0] | int, 'to': row[1] | int}}) -%}
+    {%- do model.update({'ledger_range': {
+        'after': row[0] | int, 'to': row[1] | int, 'calendar_after': row[2] | int, 'calendar_to': row[3] | int
+    }}) -%}
     {{ return(model.ledger_range) }}
 {%- endmacro %}
 
 {#
     Days of which something is new to the model at hand, as texts: answers that came or were retracted, days that its last run
-    found held by a gate, which are looked at again though nothing new has come, and days of reviewed exceptions that are others
-    than those it was built with. Asked as often as ledger_range().
+    found held by a gate, which are looked at again though nothing new has come, days of which the calendar says something else
+    than it did, and days of reviewed exceptions that are others than those it was built with. Asked as often as ledger_range().
 #}
 {% macro changed_days() -%}
     {%- if model.changed_days is defined -%}{{ return(model.changed_days | list) }}{%- endif -%}
@@ -84,6 +100,10 @@
         group by collection_date
         union
         select to_char(unnest(held_days), 'YYYY-MM-DD') from ops.build_progress where model = '{{ model.unique_id }}'
+        union
+        select to_char(day, 'YYYY-MM-DD')
+        from ops.calendar_changes
+        where change_id > {{ range.calendar_after }} and change_id <= {{ range.calendar_to }}
         {%- set reviewed, built = reviewed_days(), 'select entry from ops.build_progress, unnest(exceptions) as entry'
             ~ " where model = '" ~ model.unique_id ~ "'" %}
         {%- if reviewed %}
@@ -100,13 +120,15 @@
 
 {#
     Days to rebuild as a list of texts, or none when everything is to be built. Days on which a gate holds back the dataset that
-    meta.held_by names are not among them: the table keeps what it has of them, which is the last good state.
+    meta.held_by names are not among them: the table keeps what it has of them, which is the last good state, unless that is
+    what is held now.
 #}
 {% macro days_to_rebuild() -%}
     {%- if not execute or not is_incremental() -%}{{ return(none) }}{%- endif -%}
     {%- set days = changed_days() -%}
     {%- if days and model.config.meta.get('held_by') -%}
-        {%- set days = days | reject('in', held_days('is_day_held')) | list -%}
+        {%- set refuted = days_refuted() -%}
+        {%- set days = days | reject('in', held_days('is_day_held') | reject('in', refuted) | list) | list -%}
     {%- endif -%}
     {%- if days and model.config.meta.get('with_next_session') -%}
         {%- do days.extend(neighbouring_sessions('next_session', days)) -%}
@@ -116,6 +138,24 @@
     {%- endif -%}
     {%- if model.config.meta.get('period') -%}{{ return(first_days_of_periods(days, model.config.meta.period)) }}{%- endif -%}
     {{ return(days | unique | sort | list) }}
+{%- endmacro %}
+
+{#
+    Days that were not held when the model ran last, and of which another dataset alone has brought news since: what the table
+    has of them are the same answers, which are held now if the day is (flows that the bars of their day refute).
+#}
+{% macro days_refuted() -%}
+    {%- set meta = model.config.meta -%}
+    {%- if meta.datasets == [meta.held_by] -%}{{ return([]) }}{%- endif -%}
+    {%- set range = ledger_range() -%}
+    {{ return(run_query(
+        "select to_char(collection_date, 'YYYY-MM-DD') from raw.fetch_cells"
+        ~ ' where ledger_id > ' ~ range.after ~ ' and ledger_id <= ' ~ range.to
+        ~ " and dataset in ('" ~ meta.datasets | join("', '") ~ "')"
+        ~ ' and collection_date <> all(coalesce('
+        ~ "(select held_days from ops.build_progress where model = '" ~ model.unique_id ~ "'), '{}'))"
+        ~ " group by collection_date having bool_and(dataset <> '" ~ meta.held_by ~ "')"
+    ).columns[0].values() | list) }}
 {%- endmacro %}
 
 {#
@@ -141,10 +181,13 @@
         {%- endif -%}
         {%- set held = held_days('is_held') if model.config.meta.get('datasets') else [] -%}
         {%- if held and is_incremental() -%}{%- set held = held | select('in', changed_days()) | list -%}{%- endif -%}
-        insert into ops.build_progress (model, ledger_id, invocation_id, completed_at, rebuilt_days, held_days, exceptions)
+        insert into ops.build_progress (
+            model, ledger_id, calendar_change_id, invocation_id, completed_at, rebuilt_days, held_days, exceptions
+        )
         values (
             '{{ model.unique_id }}',
             {{ ledger_range().to }},
+            {{ ledger_range().calendar_to }},
             '{{ invocation_id }}',
             clock_timestamp(),
             {{ 'null' if days is none else "'{" ~ days | join(',') ~ "}'" }}::date[],
@@ -153,6 +196,7 @@
         )
         on conflict (model) do update set
             ledger_id = excluded.ledger_id,
+            calendar_change_id = excluded.calendar_change_id,
             invocation_id = excluded.invocation_id,
             completed_at = excluded.completed_at,
             rebuilt_days = excluded.rebuilt_days,

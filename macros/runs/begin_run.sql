@@ -84,7 +84,18 @@
     alter table ops.build_progress
         add column if not exists rebuilt_days date[],
         add column if not exists held_days date[],
-        add column if not exists exceptions text[];
+        add column if not exists exceptions text[],
+        add column if not exists calendar_change_id bigint;
+    create table if not exists ops.calendar_days (
+        day date primary key,
+        state text not null
+    );
+    create table if not exists ops.calendar_changes (
+        change_id bigint generated always as identity primary key,
+        day date not null,
+        invocation_id text not null,
+        recorded_at timestamptz not null
+    );
     create table if not exists ops.mart_changes (
         id bigint generated always as identity primary key,
         invocation_id text not null,

@@ -2,7 +2,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['investor_trading'], 'gates': 'investor_trading'},
+    meta={'day_column': 'trade_date', 'datasets': ['investor_trading', 'ohlcv_daily'], 'gates': 'investor_trading'},
     indexes=[{'columns': ['source', 'trade_date', 'gate'], 'unique': true}],
 ) }}
 

@@ -3,7 +3,7 @@
     incremental_strategy='swap_days',
     meta={
         'day_column': 'time',
-        'datasets': ['investor_trading'],
+        'datasets': ['investor_trading', 'ohlcv_daily'],
         'reaches_sessions': 59,
         'reaches_year_end': true,
     },

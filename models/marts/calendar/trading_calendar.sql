@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ record_calendar_changes() }}{% do ref('trading_sessions') %}") }}
+
 with
 
 exceptions as (

@@ -3,7 +3,7 @@
     incremental_strategy='swap_days',
     meta={
         'day_column': 'time',
-        'datasets': ['investor_trading'],
+        'datasets': ['investor_trading', 'ohlcv_daily'],
         'held_by': 'investor_trading',
         'timeseries': {
             'native_partitions': none,

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'time', 'datasets': ['investor_trading'], 'held_by': 'investor_trading'},
+    meta={'day_column': 'time', 'datasets': ['investor_trading', 'ohlcv_daily'], 'held_by': 'investor_trading'},
     indexes=[{'columns': ['time', 'investor_type']}],
 ) }}
 

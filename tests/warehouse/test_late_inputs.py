@@ -1,0 +1,120 @@
+"""What a table is made of besides its own dataset, and comes late: the calendar's closures and hours, the bars behind flows."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.simulator.server import Simulator
+from tests.conftest import Database
+
+MARTS = (
+    "ohlcv_weekly", "ohlcv_monthly", "ohlcv_daily_adjusted", "adjustment_factors", "investor_trading",
+    "investor_trading_detail", "investor_trading_weekly", "investor_trading_monthly", "investor_trading_cumulative",
+)  # fmt: skip
+CLOSURE = "2026-10-05"
+SEEDS_AS_THEY_ARE = ("--exclude-resource-type", "seed", "unit_test")
+
+
+def built(database: Database, *options: str, marts: tuple[str, ...] = MARTS) -> None:
+    """Build marts to a good end."""
+    done = database.build(*marts, options=options)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def contents(database: Database, marts: tuple[str, ...] = MARTS) -> dict[str, object]:
+    """Rows of marts as one number each, beside how many there are."""
+    return {
+        mart: database.rows(
+            f"select count(*), sum(hash_record_extended(rows.*, 0)::numeric) from marts.{mart} as rows"
+        )[0]
+        for mart in marts
+    }
+
+
+def loaded(database: Database, simulator: Simulator, *options: str) -> None:
+    done = database.loaders("load", *options, **simulator.environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_closure_that_the_calendar_learns_late_reaches_every_table(
+    new_database: Callable[..., Database], simulator: Simulator
+) -> None:
+    database = new_database(sample=True)
+    loaded(database, simulator.only("INFOMAX_"), "--from", "2026-09-21", "--to", "2026-10-08")
+    assert database.dbt("seed").returncode == 0
+    database.execute(
+        f"delete from seeds.trading_calendar_exceptions where exception_date = '{CLOSURE}'"
+    )
+    built(database, *SEEDS_AS_THEY_ARE)
+    # of the session that nobody has collected, as far as is known, and of the days before the first one
+    reasons = "select ex_date::text from marts.adjustment_factors where reason = 'MISSING_SESSION' group by 1 order by 1"
+    assert database.rows(reasons) == [("2026-09-21",), ("2026-10-06",)]
+    wrong = contents(database)
+
+    built(database)
+    right = contents(database)
+    assert right != wrong
+    assert database.rows(reasons) == [("2026-09-21",)]
+    built(database, "--full-refresh")
+    assert contents(database) == right
+    days = database.rows("select day::text from ops.calendar_changes order by 1")
+    assert days == [(CLOSURE,), ("2026-10-06",)]
+
+
+def test_hours_that_the_calendar_learns_late_reach_the_minutes(
+    new_database: Callable[..., Database], simulator: Simulator
+) -> None:
+    database = new_database(sample=True)
+    day = "2026-10-01"
+    for source, dataset in (("infomax", "stocks"), ("kis", "ohlcv_minute")):
+        loaded(
+            database, simulator.only("INFOMAX_", "KIS_"),
+            "--source", source, "--dataset", dataset, "--from", day, "--to", day,
+        )  # fmt: skip
+    assert database.dbt("seed").returncode == 0
+    database.execute(
+        "insert into seeds.trading_calendar_exceptions"
+        " (exception_date, exception_kind, opens_at, closes_at, reason_ko, reason_en)"
+        f" values ('{day}', 'LATE_OPEN', '10:00', '16:30', '오보', 'wrong')"
+    )
+    minutes = ("ohlcv_minute",)
+    built(database, *SEEDS_AS_THEY_ARE, marts=minutes)
+    first = "select to_char(min(time at time zone 'Asia/Seoul'), 'HH24:MI') from marts.ohlcv_minute"
+    assert database.rows(first) == [("10:00",)]
+    built(database, marts=minutes)
+    assert database.rows(first) == [("09:00",)]
+    right = contents(database, minutes)
+    built(database, "--full-refresh", marts=minutes)
+    assert contents(database, minutes) == right
+
+
+@pytest.mark.parametrize("where", ["code = '990010'", "true"], ids=["a stock", "the whole market"])
+def test_flows_that_the_bars_of_their_day_refute_later_are_published_no_longer(
+    new_database: Callable[..., Database], simulator: Simulator, where: str
+) -> None:
+    database = new_database(sample=True)
+    only = simulator.only("INFOMAX_")
+    flows = tuple(mart for mart in MARTS if mart.startswith("investor"))
+    span = ("--source", "infomax", "--from", "2026-10-07", "--to", "2026-10-08")
+    for dataset in ("stocks", "investor_trading"):
+        loaded(database, only, *span, "--dataset", dataset)
+    values = database.rows(
+        "select attname::text from pg_attribute where attrelid = 'raw.infomax__stock_investor'::regclass"
+        " and attname like '%\\_value' and attnum > 0"
+    )
+    thousandths = ", ".join(f"{name} = round({name}::numeric / 1000)::text" for (name,) in values)
+    database.execute(f"update raw.infomax__stock_investor set {thousandths} where {where}")
+    built(database, marts=flows)
+    before = contents(database, flows)
+
+    loaded(database, only, *span, "--dataset", "ohlcv_daily")
+    built(database, marts=flows)
+    right = contents(database, flows)
+    assert all(right[mart] != before[mart] for mart in flows)
+    published = database.rows(
+        "select count(*) from intermediate.int_investor_trading__unioned as flows inner join marts.investor_trading as mart"
+        " on mart.stock_code = flows.stock_code and mart.time = flows.trade_date where flows.is_held_back"
+    )
+    assert published == [(0,)]
+    built(database, "--full-refresh", marts=flows)
+    assert contents(database, flows) == right
