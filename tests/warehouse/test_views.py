@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.conftest import Database
@@ -31,6 +32,29 @@ def test_what_stands_on_a_view_outlives_its_next_build(project: SmallProject) ->
     assert project.database.rows(
         "select (select count(*) from marts.of_an_analyst), (select count(added) from marts.upper)"
     ) == [(0, 0)]
+
+
+def test_what_stands_on_a_table_outlives_its_next_build(project: SmallProject) -> None:
+    table = project.folder / "models" / "names.sql"
+    config = "{{ config(materialized='table', indexes=[{'columns': ['scope'], 'unique': true}]) }} "
+    table.write_text(config + "select 'a' as scope", encoding="utf-8")
+    project.dbt("run", "--select", "names")
+    project.database.execute("create view marts.of_an_analyst as select scope from marts.names")
+    table.write_text(config + "select 'b' as scope union all select 'c'", encoding="utf-8")
+    project.dbt("run", "--select", "names")
+    rows = "select string_agg(scope, ',' order by scope) from marts.of_an_analyst"
+    assert project.database.rows(rows) == [("b,c",)]
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        project.database.execute("insert into marts.names values ('b')")
+
+    # other columns, or a full refresh: a new table in its place
+    table.write_text(config + "select 'd' as scope, 1 as added", encoding="utf-8")
+    project.dbt("run", "--select", "names")
+    there = "select to_regclass('marts.of_an_analyst') is not null, (select count(added) from marts.names)"
+    assert project.database.rows(there) == [(False, 1)]
+    project.database.execute("create view marts.of_an_analyst as select scope from marts.names")
+    project.dbt("run", "--select", "names", "--full-refresh")
+    assert project.database.rows(there) == [(False, 1)]
 
 
 def test_a_view_whose_columns_change_is_made_anew(project: SmallProject) -> None:
