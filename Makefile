@@ -37,7 +37,7 @@ unexport SOURCE DATASET FROM TO SCOPE REFRESH STRICT LIVE REBUILD ACCEPT_INCOMPL
 
 LOAD_OPTIONS = $(if $(SOURCE),--source '$(SOURCE)') $(if $(DATASET),--dataset '$(DATASET)') \
 	$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SCOPE),--scope '$(SCOPE)') \
-	$(if $(REFRESH),--refresh) $(if $(STRICT),--strict) $(if $(LIVE),--live)
+	$(if $(filter-out 0,$(REFRESH)),--refresh) $(if $(filter-out 0,$(STRICT)),--strict) $(if $(filter-out 0,$(LIVE)),--live)
 
 build: setup ## dbt build on the current database
 	@$(BIN)/python -m sandbox up --quiet && $(BIN)/dbt build
@@ -46,7 +46,7 @@ replay-snapshots: setup ## take the business dates that wait [FROM= TO= ACCEPT_I
 	@$(BIN)/python -m sandbox up --quiet && $(BIN)/dbt build --select +snapshot_dates_waiting \
 		--exclude-resource-types unit_test --vars '{replay_snapshots: {$(REPLAY_OPTIONS)}}'
 
-REPLAY_OPTIONS = from: "$(FROM)", to: "$(TO)", rebuild: "$(REBUILD)", accept_incomplete: "$(ACCEPT_INCOMPLETE)"
+REPLAY_OPTIONS = from: "$(FROM)", to: "$(TO)", rebuild: "$(filter-out 0,$(REBUILD))", accept_incomplete: "$(filter-out 0,$(ACCEPT_INCOMPLETE))"
 
 demo: setup ## the whole way on sample data: server, load, build, a look at the marts
 	@$(BIN)/python -m sandbox demo
