@@ -61,7 +61,8 @@ def test_load_passes_its_settings_on(clone: Clone) -> None:
         "load --source 'marcap' --dataset 'ohlcv_daily' --from '2024-01-02' --to '2024-01-31'"
         " --scope '005930' --refresh --strict"
     )
-    assert clone.make("-n", "load").stdout.rstrip().endswith("-m loaders load")
+    for nothing in ([], ["REFRESH=0", "STRICT=0", "LIVE=0"]):
+        assert clone.make("-n", "load", *nothing).stdout.rstrip().endswith("-m loaders load")
     assert clone.make("-n", "load", "LIVE=1").stdout.split()[-2:] == ["load", "--live"]
 
 
