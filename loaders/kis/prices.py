@@ -61,6 +61,8 @@ AFTER_MARKET_SINCE = date(2026, 9, 14)
 """Since then the exchange trades again from 16:00 to 20:00."""
 LAST_HOUR = "200000"
 FIRST_HOUR_BESIDE_THE_EXCHANGE = "0800"
+LONGEST_CLOSING_AUCTION = timedelta(minutes=3)
+"""After the close: a volatility interruption (VI) prolongs the auction by two minutes, and thirty seconds at random."""
 
 
 @cache
@@ -207,7 +209,7 @@ def _last_hour(day: date, division: str) -> str:
     if division != "J" or day >= AFTER_MARKET_SINCE:
         return LAST_HOUR
     # the closing auction's label may lie some seconds after the minute
-    return calendar.session_close(day).strftime("%H%M59")
+    return (calendar.session_close(day) + LONGEST_CLOSING_AUCTION).strftime("%H%M59")
 
 
 @cache

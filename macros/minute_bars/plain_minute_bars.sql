@@ -82,3 +82,8 @@ plain_bars as (
 {% macro minutes_up_to(time_of_day) -%}
     ceil(extract(epoch from ({{ time_of_day }})::time) / 60)::integer
 {%- endmacro %}
+
+{#  Minutes after the close at which its auction may still trade: a VI in it prolongs it by two, and up to 30 s at random  #}
+{% macro longest_closing_auction() -%}
+    3
+{%- endmacro %}

@@ -33,7 +33,9 @@
 } %}
 {% set digit_columns = ['bar_date_text', 'clock'] + prices + ['volume', 'is_plain', 'row_number'] %}
 {% set hours = ['opens_at', 'closes_at'] %}
-{% for session in sessions %}{% do hours.extend([session | lower ~ '_opens_at', session | lower ~ '_closes_at']) %}{% endfor %}
+{% for session in sessions %}
+{% do hours.extend([session | lower ~ '_opens_at', session | lower ~ '_closes_at']) %}
+{% endfor %}
 {% set at_hand = and_in_answers_to_days_to_rebuild('sent.fetch_id') %}
 {# nothing is looked for in the arrays, and statistics of their elements take as long as the day itself; compression
 takes a tenth of it, and saves nine megabytes a day. A full market's day is put in order in so much memory, for the length
@@ -159,7 +161,8 @@ timed_answers as materialized (
         days.date_text,
         -- the calendar's hours are the exchange's
         case when told_once.venue <> 'NXT' then days.opens_at end as opens_at,
-        days.closes_at
+        -- a VI prolongs the closing auction; Nextrade, and so both venues together, trade again by then
+        days.closes_at + case when told_once.venue = 'KRX' then {{ longest_closing_auction() }} else 0 end as closes_at
         {%- for session in sessions %},
         hours.{{ session | lower }}_opens_at,
         hours.{{ session | lower }}_closes_at

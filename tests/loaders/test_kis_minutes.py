@@ -410,6 +410,19 @@ def test_beyond_what_the_vendor_keeps_is_empty(database: Database) -> None:
     assert status(database, "000015") == ("EMPTY", None)
 
 
+def test_before_the_after_market_the_prolonged_closing_auction_is_asked_for(
+    database: Database,
+) -> None:
+    day = "20260911"
+    vendor = Vendor([
+        bar("151900", (100, 100, 100, 100), 10, 1_000, day),
+        bar("153200", (100, 100, 100, 100), 10, 2_000, day),
+    ])  # fmt: skip
+    run = load(database, vendor, "000097", "--strict", day="2026-09-11")
+    assert run.returncode == 0, run.stderr
+    assert set(raw_labels(database, "000097")) == {("151900",), ("153200",)}
+
+
 def test_outside_its_hours_is_not_published(database: Database) -> None:
     closed = {"rt_cd": "2", "msg_cd": "", "msg1": "TIME LIMIT 00:00 ~ 15:40"}
     load(database, Vendor([], spoil=lambda _n, _rows: Reply(closed)), "000016")

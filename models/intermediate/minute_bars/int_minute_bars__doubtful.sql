@@ -151,6 +151,13 @@ current_rows as (
                 compared.venue <> 'NXT'
                 and compared.started_at between calendar.opens_at and calendar.closes_at
                 then 'REGULAR'
+            -- a VI prolongs the closing auction; Nextrade, and so both venues together, trade again by then
+            when
+                compared.venue = 'KRX'
+                and compared.started_at > calendar.closes_at
+                and compared.started_at
+                <= calendar.closes_at + make_interval(mins => {{ longest_closing_auction() }})
+                then 'REGULAR'
             else day_sessions.session
         end as session
     from compared
