@@ -280,8 +280,8 @@ checked as (
             ],
             null
         ) as broken_rules,
-        -- a bar without a trade is none: some vendors repeat the one before
-        volume = 0 as has_no_trades
+        -- a bar without a trade is none: some vendors repeat the one before. A volume that is not told is no such bar
+        (volume = 0) is true as has_no_trades
     from explained
 ),
 
