@@ -178,14 +178,46 @@ current_rows as (
     where compared.is_current and compared.recency = 1
 ),
 
+-- every bar with trades, and the rows without any that follow it
+numbered as (
+    select
+        *,
+        count(*) filter (where (volume = 0) is not true) over (
+            partition by source, stock_code, trade_date, is_of_the_day
+            order by started_at, minute_label
+        ) as traded_number
+    from current_rows
+),
+
+-- nothing is taken back without a trade: a row without one that tells less than the bar before has no say in the totals
+totalled as (
+    select
+        *,
+        case
+            when volume = 0 and cumulative_value < first_value(cumulative_value) over since_a_trade
+                then first_value(cumulative_value) over since_a_trade
+            else cumulative_value
+        end as total_value,
+        case
+            when volume = 0 and cumulative_volume < first_value(cumulative_volume) over since_a_trade
+                then first_value(cumulative_volume) over since_a_trade
+            else cumulative_volume
+        end as total_volume
+    from numbered
+    window since_a_trade as (
+        partition by source, stock_code, trade_date, is_of_the_day, traded_number
+        order by started_at, minute_label
+    )
+),
+
 chained as (
     select
         *,
         row_number() over bars_of_the_day as bar_number,
-        lag(cumulative_value) over bars_of_the_day as total_before,
-        lag(cumulative_volume) over bars_of_the_day as shares_before,
+        lag(total_value) over bars_of_the_day as total_before,
+        lag(total_volume) over bars_of_the_day as shares_before,
         lag(session) over bars_of_the_day as session_before
-    from current_rows
+    from totalled
     window bars_of_the_day as (
         partition by source, stock_code, trade_date, is_of_the_day
         order by started_at, minute_label
@@ -196,10 +228,10 @@ chained as (
 valued as (
     select
         *,
-        coalesce(trading_value, case when bar_number = 1 then cumulative_value else cumulative_value - total_before end)
+        coalesce(trading_value, case when bar_number = 1 then total_value else total_value - total_before end)
             as own_value,
         (bar_number = 1 or coalesce(session, '') <> coalesce(session_before, '')) as is_after_a_break,
-        (is_of_the_day and cumulative_value < total_before) as is_falling
+        (is_of_the_day and total_value < total_before) as is_falling
     from chained
 ),
 
@@ -212,7 +244,7 @@ explained as (
         end as unexplained_value,
         -- shares that were traded between two bars, where the vendor counts those
         case
-            when is_of_the_day then greatest(cumulative_volume - shares_before - volume, 0) else 0
+            when is_of_the_day then greatest(total_volume - shares_before - volume, 0) else 0
         end as unexplained_volume
     from valued
     -- `offset 0` keeps PostgreSQL from writing these expressions out wherever they are referred to, to compute them
