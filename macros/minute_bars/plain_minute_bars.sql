@@ -63,7 +63,10 @@ plain_bars as (
         trading_value,
         case when is_of_other_day then 'OTHER_DAY' when volume = 0 then 'NO_TRADES' else '' end as broken_rules,
         '' as reviewed_rules,
-        case when trading_value is null and not has_no_totals then 'VALUE_NOT_TOLD' else '' end as warned_rules,
+        case
+            when trading_value is null and not has_no_totals and not is_of_other_day and volume > 0 then 'VALUE_NOT_TOLD'
+            else ''
+        end as warned_rules,
         fetch_ids[answer_number] as fetch_id,
         row_number,
         fetched_at[answer_number] as first_fetched_at,
@@ -83,7 +86,7 @@ plain_bars as (
     ceil(extract(epoch from ({{ time_of_day }})::time) / 60)::integer
 {%- endmacro %}
 
-{#  Minutes after the close at which its auction may still trade: a VI in it prolongs it by two, and up to 30 s at random  #}
+{#  Minutes after the close at which its auction may still trade: a VI in it prolongs it by two, and up to 30 s more  #}
 {% macro longest_closing_auction() -%}
     3
 {%- endmacro %}

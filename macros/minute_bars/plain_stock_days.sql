@@ -308,7 +308,8 @@ summed as (
         bool_and(is_plain) as is_plain,
         count(*) as bar_count,
         count(*) filter (where is_sound) as sound_bar_count,
-        count(own_total) filter (where not counts_shares) - count(trading_value) as warned_bar_count,
+        -- what is not published is not warned of
+        count(*) filter (where is_sound and not counts_shares and trading_value is null) as warned_bar_count,
         sum(volume) as volume,
         sum(volume) filter (where is_sound) as sound_volume,
         sum(close_price) as closes,

@@ -410,7 +410,8 @@ single_rows as (
         known_value as trading_value,
         held_rules as broken_rules,
         reviewed_rules,
-        warned_rules,
+        -- a warning is of what is published
+        case when held_rules = '' then warned_rules else '' end as warned_rules,
         fetch_id,
         row_number,
         first_fetched_at,
