@@ -34,10 +34,15 @@ final as (
         days.close_price as daily_close,
         minute_days.regular_volume as minute_volume,
         days.volume as daily_volume,
-        array[minute_days.open_price, minute_days.high_price, minute_days.low_price, minute_days.close_price]
+        -- a stock that was traded in the after-market alone has no regular minute to compare with its day
+        minute_days.regular_volume is not null
+        and array[minute_days.open_price, minute_days.high_price, minute_days.low_price, minute_days.close_price]
         <> array[days.open_price, days.high_price, days.low_price, days.close_price]::numeric[] as has_other_prices,
         -- a day's volume counts the after-market or does not, by vendor
-        least(abs(minute_days.regular_volume - days.volume), abs(minute_days.sound_volume - days.volume))
+        least(
+            abs(case when minute_days.sound_volume > 0 then coalesce(minute_days.regular_volume, 0) end - days.volume),
+            abs(minute_days.sound_volume - days.volume)
+        )
         > 0.01 * days.volume as has_other_volume
     from minute_days
     inner join days on minute_days.trade_date = days.time and minute_days.stock_code = days.stock_code
