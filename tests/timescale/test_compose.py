@@ -57,6 +57,8 @@ def test_data_outlive_the_container_and_its_health_is_known(
     assert folder == "/var/lib/postgresql/data"
     check = service["healthcheck"]
     assert check["test"][0] == "CMD-SHELL"
+    # the server that makes the database on the first start listens at the socket alone, and is stopped again
+    assert "pg_isready --host 127.0.0.1 " in check["test"][1]
     # `$$` is a `$` for the shell of the container
     assert re.findall(r"(?<!\$)\$(?!\$)", check["test"][1]) == []
     for key in ("interval", "timeout", "start_period"):
