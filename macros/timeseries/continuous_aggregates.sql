@@ -6,7 +6,8 @@
     A hypertable takes part by
         meta={'timeseries': {…, 'aggregated_by': 'aggregated_flows', 'aggregates': {'investor_trading_weekly': 'week'}}}
     where `aggregated_by` is a macro of the period, the bucket and the relation. A full refresh of the table drops them without a
-    word, so the end of every build makes what is missing. It also refreshes them: the extension knows which rows have changed, and
+    word, so the end of every build makes what is missing, and makes again what has other columns than its query: the server keeps
+    the query of the day on which an aggregate was made. It also refreshes them: the extension knows which rows have changed, and
     a late correction reaches its week and its month however old they are. The policy does so for whoever writes without dbt.
 #}
 
@@ -17,8 +18,14 @@
             {%- set relation = api.Relation.create(node.database, node.schema, node.alias, type='table') -%}
             {%- if existing_storage(relation) == 'hypertable' -%}
                 {%- for name, period in node.config.meta.timeseries.aggregates.items() -%}
+                    {%- set query = continuous_aggregate_query(period, node, relation) -%}
+                    {%- if continuous_aggregate_exists(name)
+                        and get_columns_in_query('select * from aggregates.' ~ name) != get_columns_in_query(query) -%}
+                        {#- what somebody made of it stops this, with its name -#}
+                        {%- do run_query('drop materialized view aggregates.' ~ name) -%}
+                    {%- endif -%}
                     {%- if not continuous_aggregate_exists(name) -%}
-                        {%- do run_query(create_continuous_aggregate(name, period, node, relation)) -%}
+                        {%- do run_query(create_continuous_aggregate(name, query)) -%}
                     {%- endif -%}
                     {#- the refresh commits as it goes: it must be alone, outside of a transaction -#}
                     {%- do run_query('commit') -%}
@@ -32,7 +39,9 @@
 {% macro nodes_with_aggregates() -%}
     {%- set found = [] -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
-        {%- if (node.config.meta.get('timeseries') or {}).get('aggregates') -%}{%- do found.append(node) -%}{%- endif -%}
+        {%- if (node.config.meta.get('timeseries') or {}).get('aggregates') -%}
+            {%- do found.append(node) -%}
+        {%- endif -%}
     {%- endfor -%}
     {{ return(found) }}
 {%- endmacro %}
@@ -44,15 +53,21 @@
     ).rows[0][0]) }}
 {%- endmacro %}
 
-{#  DDL of one, empty, with its policy  #}
-{% macro create_continuous_aggregate(name, period, node, relation) -%}
+{#  What one of a hypertable says  #}
+{% macro continuous_aggregate_query(period, node, relation) -%}
     {%- set meta = node.config.meta -%}
     {#- weeks begin on the Monday from which the extension counts buckets of days -#}
-    {%- set bucket = "time_bucket(interval '" ~ {'week': '7 days', 'month': '1 month'}[period] ~ "', " ~ meta.day_column ~ ")" %}
+    {%- set width = {'week': '7 days', 'month': '1 month'}[period] -%}
+    {%- set bucket = "time_bucket(interval '" ~ width ~ "', " ~ meta.day_column ~ ")" -%}
+    {{ context[meta.timeseries.aggregated_by](period, bucket, relation) }}
+{%- endmacro %}
+
+{#  DDL of one, empty, with its policy  #}
+{% macro create_continuous_aggregate(name, query) -%}
     create schema if not exists aggregates;
     create materialized view aggregates.{{ name }}
     with (timescaledb.continuous, timescaledb.materialized_only = true) as
-    {{ context[meta.timeseries.aggregated_by](period, bucket, relation) }}
+    {{ query }}
     with no data;
     select add_continuous_aggregate_policy(
         'aggregates.{{ name }}', start_offset => null, end_offset => null,
@@ -61,7 +76,7 @@
     commit
 {%- endmacro %}
 
-{#  Takes a table's aggregates away, because it is moved or made again elsewhere; the next build on timescale makes them again  #}
+{#  Takes the aggregates of a table away that is moved or made again; the next build on timescale makes them again  #}
 {% macro drop_continuous_aggregates(node) -%}
     {%- for name in node.config.meta.timeseries.get('aggregates', {}) if continuous_aggregate_exists(name) -%}
         {%- do run_query('drop materialized view aggregates.' ~ name) -%}
@@ -82,7 +97,7 @@
     group by 1, 2, 3
 {%- endmacro %}
 
-{#  Raw bars of a period, as bars_by_period: of the sessions with trades, a close that was only kept where there is no other  #}
+{#  Raw bars of a period, as bars_by_period: of the sessions with trades; a kept close where there is no other  #}
 {% macro aggregated_bars(period, bucket, relation) -%}
     select
         {{ bucket }} as {{ period }},
@@ -92,6 +107,7 @@
         min(low_price) as low_price,
         (array_agg(close_price order by (open_price is not null) desc, time desc))[1] as close_price,
         sum(volume)::bigint as volume,
+        sum(trading_value)::bigint as trading_value,
         count(*)::integer as session_count,
         count(open_price)::integer as traded_session_count,
         min(created_at) as created_at

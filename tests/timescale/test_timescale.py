@@ -77,6 +77,7 @@ select
     case when value % 5 <> 0 then 99 + value end as low_price,
     101 + value as close_price,
     value::bigint as volume,
+    100 * value::bigint as trading_value,
     created_at
 from {{ ref('flows') }} where true {{ and_in_days_to_rebuild('time') }}
 """
@@ -93,6 +94,7 @@ models:
       - {name: low_price, data_type: integer}
       - {name: close_price, data_type: integer}
       - {name: volume, data_type: bigint}
+      - {name: trading_value, data_type: bigint}
       - {name: created_at, data_type: timestamptz}
 """
 # What the aggregates have to hold, as the marts of weeks and months say it on every target.
@@ -110,7 +112,7 @@ WEEKS_AND_MONTHS = {
                 (array_agg(close_price order by time desc) filter (where open_price is not null))[1],
                 (array_agg(close_price order by time desc))[1]
             ),
-            sum(volume)::bigint, count(*)::integer, count(open_price)::integer, min(created_at)
+            sum(volume)::bigint, sum(trading_value)::bigint, count(*)::integer, count(open_price)::integer, min(created_at)
         from marts.prices group by 1, 2 order by 1, 2
     """,
 }
@@ -228,6 +230,17 @@ def test_a_full_refresh_makes_hypertables_again(project: SmallProject) -> None:
     ) == [(2,)]
     assert project.database.rows("select count(*) from marts.newest_ticks") == [(3,)]
     # the server dropped the aggregates with the table, and the build has made them again
+    aggregates_agree(project)
+
+
+def test_an_aggregate_that_lacks_a_column_is_made_again(project: SmallProject) -> None:
+    project.database.execute("drop materialized view aggregates.prices_weekly")
+    project.database.execute(
+        "create materialized view aggregates.prices_weekly with (timescaledb.continuous) as"
+        " select time_bucket(interval '7 days', time) as week, stock_code, sum(volume)::bigint as volume"
+        " from marts.prices group by 1, 2 with no data"
+    )
+    dbt(project, "run")
     aggregates_agree(project)
 
 
