@@ -87,6 +87,21 @@ def test_every_raw_column_is_described() -> None:
             assert column["description"], f"{source['name']}.{column['name']}"
 
 
+def test_the_storage_page_says_what_readme_and_models_do() -> None:
+    page = manifest()["docs"]["doc.korean_market_warehouse.storage"]["block_contents"]
+    (refreshed,) = re.findall(r"`dbt run --full-refresh --select ([^`]+)`", page)
+    assert sorted(refreshed.split()) == sorted(
+        node["name"]
+        for node in manifest()["nodes"].values()
+        if node["resource_type"] == "model" and "timeseries" in node["config"]["meta"]
+    )
+    (measured,) = re.findall(
+        r"minute bars on disk, timescale .*?([\d.]+)× smaller",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+    )
+    assert f"{float(measured):.1f} times smaller" in page
+
+
 @pytest.mark.parametrize("layer", ["staging", "intermediate", "quality"])
 def test_every_inner_model_and_column_is_described_in_both_languages(layer: str) -> None:
     for model in models(layer):
