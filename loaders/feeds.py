@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from loaders import calendar
@@ -47,6 +48,21 @@ class Status(StrEnum):
 
 
 _SEPARATORS = str.maketrans("", "", "-/. ")
+
+
+@cache
+def is_day(text: str) -> bool:
+    """Whether a text is a day YYYYMMDD of the market's two centuries.
+
+    Of any other one it may be a day and an hour without their century: 26101213 of `261012135900`.
+    """
+    if len(text) != 8 or not text.isdecimal() or text[:2] not in ("19", "20"):
+        return False
+    try:
+        return bool(datetime.strptime(text, "%Y%m%d"))
+    except ValueError:
+        return False
+
 
 DONE = (Status.SUCCESS, Status.UNCHANGED, Status.EMPTY)
 """A cell in one of these is not asked for again by a plain load."""
@@ -146,6 +162,18 @@ class Answer:
         if days and f"{day:%Y%m%d}" not in days and not self.error:
             self.error = (
                 f"{self.endpoint}: asked for {day}, the answer is of {min(days)!r}; it is kept out"
+            )
+
+    def fail_if_undated(self, column: str) -> None:
+        """Refuse an answer none of whose rows begins its label with a day: all its cells would count as days without data.
+
+        Single rows whose label cannot be read are no reason: they are rejected one by one later on.
+        """
+        days = self.days(column)
+        if days and not self.error and not any(is_day(day[:8]) for day in days):
+            self.error = (
+                f"{self.endpoint}: no {column} of the answer tells a day YYYYMMDD;"
+                f" one is {self.column(column)[0]!r}"
             )
 
     def column(self, name: str, endpoint: str | None = None) -> list[Any]:

@@ -104,6 +104,11 @@ def _parse_exactly(body: bytes) -> Any:
     return parsed
 
 
+def says_something(record: Any) -> bool:
+    """Whether a record holds anything: where there is nothing to tell a vendor may send `{}`, or one of empty texts."""
+    return not isinstance(record, dict) or any(record.values())
+
+
 def _can_be_kept(parsed: Any) -> bool:
     try:
         json.dumps(parsed, ensure_ascii=False).encode()

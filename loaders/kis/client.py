@@ -20,7 +20,7 @@ from loaders.errors import (
     SourceStoppedError,
 )
 from loaders.feeds import Answer
-from loaders.payload import parse_json
+from loaders.payload import parse_json, says_something
 from loaders.tokens import Token, TokenStore
 
 TOKEN_REFUSED = ("EGW00121", "EGW00122", "EGW00123")
@@ -345,8 +345,7 @@ def _read(request: Request, parsed: Any) -> Records:
         found = [found]
     if not isinstance(found, list):
         raise AnswerRejectedError(f"kis: the envelope has no list `{request.records}`")
-    # where there is nothing to tell the vendor may write {} for a record
-    records = {request.endpoint: [record for record in found if record != {}]}
+    records = {request.endpoint: list(filter(says_something, found))}
     header = parsed.get(request.header) if request.header else None
     if isinstance(header, dict) and header:
         records[f"{request.endpoint}/{request.header}"] = [header]

@@ -147,6 +147,7 @@ def _collect_daily(
                 "FID_ORG_ADJ_PRC": raw,
             },
         )
+        page.answer.fail_if_undated("stck_bsop_date")
         came = set(page.answer.days("stck_bsop_date"))
         yield attempt.outcome(
             statuses=_statuses_of_missing(collection, group, came, is_closed=page.is_closed)
@@ -250,6 +251,7 @@ def _ask_minutes(
             "FID_FAKE_TICK_INCU_YN": "",
         }
         page = ask(attempt, collection, MINUTES, params, page=number)
+        page.answer.fail_if_undated("stck_bsop_date")
         if page.answer.error or page.is_closed:
             return earliest is not None, page.is_closed
         labels = _labels(page.answer, cell.day)
@@ -394,6 +396,7 @@ def _ask_investors(
             "FID_ETC_CLS_CODE": settings.investor_etc_class,
         }
         page: Page = ask(attempt, collection, INVESTORS, params, page=number)
+        page.answer.fail_if_undated("stck_bsop_date")
         days = {day for day in page.answer.days("stck_bsop_date") if day}
         if page.is_closed or page.answer.error or not days:
             return came, page.is_closed

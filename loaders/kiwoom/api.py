@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
-from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -30,9 +29,10 @@ from loaders.feeds import (
     Service,
     Status,
     cell_by_cell,
+    is_day,
     scope_by_scope,
 )
-from loaders.payload import parse_json
+from loaders.payload import parse_json, says_something
 from loaders.tokens import Token, TokenStore
 
 HOW_TO_GET = "set KIWOOM_APP_KEY and KIWOOM_SECRET_KEY: apply at openapi.kiwoom.com and register this machine's address"
@@ -152,16 +152,11 @@ def _records(parsed: Any, api_id: str) -> Sequence[Any]:
             for name, value in parsed.items()
             if name not in ("return_code", "return_msg")
         }
-        return [record] if _says_something(record) else []
+        return [record] if says_something(record) else []
     records = parsed.get(LISTS[api_id])
     if not isinstance(records, list):
         raise AnswerRejectedError(f"kiwoom {api_id}: the answer has no list {LISTS[api_id]}")
-    return [record for record in records if _says_something(record)]
-
-
-def _says_something(record: Any) -> bool:
-    """Whether a record holds anything: for a name without data the vendor sends one of empty texts."""
-    return not isinstance(record, dict) or any(record.values())
+    return [record for record in records if says_something(record)]
 
 
 def _is_busy(response: requests.Response) -> bool:
@@ -284,14 +279,6 @@ def _yyyymmdd(day: date) -> str:
     return day.strftime("%Y%m%d")
 
 
-@cache
-def _is_day(text: str) -> bool:
-    try:
-        return len(text) == 8 and text.isdigit() and bool(datetime.strptime(text, "%Y%m%d"))
-    except ValueError:
-        return False
-
-
 def _ask_list(
     attempt: Attempt, collection: Collection, api_id: str, body: Mapping[str, str]
 ) -> None:
@@ -317,8 +304,11 @@ def _walk_back(
     days: set[str] = set()
     oldest = "99999999"
     for page in _pages(attempt, collection, api_id, body):
+        page.fail_if_undated(time_field)
+        if page.error:
+            break
         # in the order of the page, and only what is a day: one label that is none, or that is misplaced, ends no walk
-        on_page = [label[:8] for label in page.days(time_field) if label and _is_day(label[:8])]
+        on_page = [label[:8] for label in page.days(time_field) if label and is_day(label[:8])]
         if on_page and min(on_page) > oldest:
             attempt.fail(
                 api_id, page.request, f"kiwoom {api_id}: a later page goes forward in time"

@@ -1,12 +1,13 @@
 """Minute bars of a broker from recorded answers to the mart, in a real database that knows nothing else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from loaders.contracts import raw_tables
 from tests.conftest import Database
 from tests.replay import Asked, Replay, Reply, replaying
 
@@ -36,7 +37,7 @@ def bar(
     return row if total is None else row | {"acml_tr_pbmn": str(total)}
 
 
-def envelope(rows: list[Row]) -> dict[str, Any]:
+def envelope(rows: Sequence[Mapping[str, str | None]]) -> dict[str, Any]:
     return {
         "output1": {},
         "output2": rows,
@@ -80,7 +81,7 @@ class Vendor:
             expired = {"rt_cd": "1", "msg_cd": "EGW00123", "msg1": "기간이 만료된 token 입니다."}
             return Reply(expired, status=500)
         self.pages += 1
-        hour = "235959" if self.ignores_hour else asked.fields["FID_INPUT_HOUR_1"]
+        hour = "235959" if self.ignores_hour else asked.fields.get("FID_INPUT_HOUR_1", "235959")
         rows = [row for row in reversed(self.rows) if row["stck_cntg_hour"] <= hour]
         page = rows[: self.page_size]
         return self.spoil(self.pages, page) or Reply(envelope(page))
@@ -101,10 +102,17 @@ def serving(vendor: Vendor) -> Iterator[tuple[Replay, dict[str, str]]]:
         )
 
 
-def load(database: Database, vendor: Vendor, code: str, *options: str, day: str = DAY) -> Any:
+def load(
+    database: Database,
+    vendor: Vendor,
+    code: str,
+    *options: str,
+    day: str = DAY,
+    dataset: str = "ohlcv_minute",
+) -> Any:
     with serving(vendor) as (_, environment):
         return database.loaders(
-            "load", "--source", "kis", "--dataset", "ohlcv_minute", "--scope", code,
+            "load", "--source", "kis", "--dataset", dataset, "--scope", code,
             "--from", day, "--to", day, "--refresh", *options, **environment,
         )  # fmt: skip
 
@@ -381,6 +389,48 @@ def test_labels_that_cannot_be_read_fail_the_day_and_are_no_day_without_trades(
     assert ended in ("FAILED", "PARTIAL")
     assert error is not None
     assert "is a time HHMMSS" in error
+
+
+def filled(dataset: str, value: str) -> Row:
+    """A record with one value in all its fields."""
+    endpoint = {
+        "ohlcv_minute": "inquire-time-dailychartprice",
+        "ohlcv_daily": "inquire-daily-itemchartprice",
+        "investor_trading": "investor-trade-by-stock-daily",
+    }[dataset]
+    return dict.fromkeys(raw_tables()["kis", endpoint].vendor_fields, value)
+
+
+@pytest.mark.parametrize(
+    ("code", "dataset", "day"),
+    [
+        ("000042", "ohlcv_minute", "260929"),
+        ("000043", "ohlcv_daily", "260929"),
+        ("000044", "investor_trading", "260929"),
+        # a century that no market has
+        ("000045", "ohlcv_daily", "26101213"),
+        ("000048", "ohlcv_daily", None),
+    ],
+)
+def test_days_that_cannot_be_read_fail_the_cell_and_are_no_day_without_data(
+    database: Database, code: str, dataset: str, day: str | None
+) -> None:
+    reply = Reply(envelope([filled(dataset, "1") | {"stck_bsop_date": day}]))
+    load(database, Vendor([], spoil=lambda _n, _rows: reply), code, dataset=dataset)
+    ended, error = status(database, code)
+    assert ended == "FAILED"
+    assert error is not None
+    assert f"no stck_bsop_date of the answer tells a day YYYYMMDD; one is {day!r}" in error
+
+
+@pytest.mark.parametrize("dataset", ["ohlcv_minute", "ohlcv_daily", "investor_trading"])
+@pytest.mark.parametrize(("code", "says_nothing"), [("000046", {}), ("000047", None)])
+def test_a_record_that_holds_nothing_is_no_day_that_cannot_be_read(
+    database: Database, dataset: str, code: str, says_nothing: Row | None
+) -> None:
+    reply = Reply(envelope([filled(dataset, "") if says_nothing is None else says_nothing]))
+    load(database, Vendor([], spoil=lambda _n, _rows: reply), code, dataset=dataset)
+    assert status(database, code) == ("EMPTY", None)
 
 
 def test_a_vendor_that_knows_one_page_only_is_believed_with_a_warning(database: Database) -> None:

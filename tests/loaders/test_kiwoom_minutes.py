@@ -1,9 +1,10 @@
 """Minute bars of Kiwoom whose running total of shares tells what is missing, from the answer to the mart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
+from loaders.contracts import raw_tables
 from tests.conftest import Database
 from tests.loaders.test_wics_fnguide_kiwoom import load_replayed
 from tests.replay import Reply
@@ -68,6 +69,64 @@ def test_a_walk_to_the_days_first_bar_is_whole(
     database: Database, code: str, rows: list[Row]
 ) -> None:
     assert load(database, code, rows) == ("SUCCESS", False)
+
+
+def of_one_page(dataset: str, record: Mapping[str, str | None]) -> Reply:
+    name = {
+        "ohlcv_minute": "stk_min_pole_chart_qry",
+        "ohlcv_daily": "stk_dt_pole_chart_qry",
+        "investor_trading": "stk_invsr_orgn",
+    }[dataset]
+    return Reply({name: [record], "return_code": 0, "return_msg": ""}, headers={"cont-yn": "N"})
+
+
+def filled(dataset: str, value: str) -> Row:
+    """A record with one value in all its fields."""
+    api_id = {"ohlcv_minute": "ka10080", "ohlcv_daily": "ka10081", "investor_trading": "ka10059"}
+    return dict.fromkeys(raw_tables()["kiwoom", api_id[dataset]].vendor_fields, value)
+
+
+@pytest.mark.parametrize(
+    ("code", "dataset", "label"),
+    [
+        ("000070", "ohlcv_minute", "260929135900"),
+        # its first eight digits are a day of the year 2610
+        ("000071", "ohlcv_minute", "261012135900"),
+        ("000072", "ohlcv_minute", "135900"),
+        ("000073", "ohlcv_minute", None),
+        ("000074", "ohlcv_daily", "260929"),
+        ("000075", "investor_trading", "260929"),
+    ],
+)
+def test_days_that_cannot_be_read_fail_the_cell_and_are_no_day_without_data(
+    database: Database, code: str, dataset: str, label: str | None
+) -> None:
+    field = "cntr_tm" if dataset == "ohlcv_minute" else "dt"
+    answer = of_one_page(dataset, filled(dataset, "1") | {field: label})
+    load_replayed(
+        database, lambda _asked: answer,
+        "--dataset", dataset, "--scope", code, "--from", DAY, "--to", DAY,
+    )  # fmt: skip
+    ((status, error),) = database.rows(
+        f"select distinct status, error from raw.fetch_cells where scope = '{code}'"
+    )
+    assert status == "FAILED"
+    assert f"no {field} of the answer tells a day YYYYMMDD; one is {label!r}" in str(error)
+
+
+@pytest.mark.parametrize("dataset", ["ohlcv_minute", "ohlcv_daily"])
+@pytest.mark.parametrize(("code", "is_bare"), [("000076", True), ("000077", False)])
+def test_a_record_that_holds_nothing_is_no_day_that_cannot_be_read(
+    database: Database, dataset: str, code: str, *, is_bare: bool
+) -> None:
+    answer = of_one_page(dataset, {} if is_bare else filled(dataset, ""))
+    load_replayed(
+        database, lambda _asked: answer,
+        "--dataset", dataset, "--scope", code, "--from", DAY, "--to", DAY,
+    )  # fmt: skip
+    assert database.rows(
+        f"select status from raw.fetch_cells where scope = '{code}' and dataset = '{dataset}'"
+    ) == [("EMPTY",)]
 
 
 @pytest.fixture(scope="module")
