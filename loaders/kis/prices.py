@@ -194,7 +194,7 @@ def _told_until(collection: Collection, day: date) -> dict[str, datetime]:
 
 
 def _is_untraded(attempt: Attempt) -> bool:
-    """Whether the record beside the bars, which tells of now, counts no share traded today."""
+    """Whether the record beside the bars, which tells of now, counts no share traded today; an empty text counts nothing."""
     totals = [
         total
         for answer in attempt.answers
@@ -202,7 +202,7 @@ def _is_untraded(attempt: Attempt) -> bool:
         if name != answer.endpoint
         for total in answer.column("acml_vol", name)
     ]
-    return bool(totals) and all(total is not None and not total.strip("0") for total in totals)
+    return bool(totals) and all(total and set(total) == {"0"} for total in totals)
 
 
 @cache

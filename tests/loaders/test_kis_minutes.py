@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -477,6 +477,55 @@ def test_outside_its_hours_is_not_published(database: Database) -> None:
     closed = {"rt_cd": "2", "msg_cd": "", "msg1": "TIME LIMIT 00:00 ~ 15:40"}
     load(database, Vendor([], spoil=lambda _n, _rows: Reply(closed)), "000016")
     assert status(database, "000016") == ("NOT_PUBLISHED", None)
+
+
+@pytest.fixture(scope="module")
+def today(new_database: Callable[..., Database]) -> Database:
+    """A database whose clock can be moved; its sample answers bear the vendor's mark."""
+    return new_database(sample=True)
+
+
+TODAY = "2026-10-08"
+
+
+def load_at(
+    today: Database, hours: str, rows: list[Row], code: str, *options: str, **beside: str | None
+) -> str:
+    """Load the minutes of today at an hour, with this record beside them; how the cell ended."""
+    today.execute(f"update ops.warehouse set sample_now = '{TODAY}T{hours}:00+09:00'")
+
+    vendor = Vendor(
+        [row | {"stck_bsop_date": TODAY.replace("-", "")} for row in rows],
+        spoil=lambda _number, page: Reply(envelope(page) | {"output1": beside}),
+    )
+    with replaying(
+        lambda asked: replace(vendor(asked), headers={"X-Sample-Data": "yes"})
+    ) as replay:
+        run = today.loaders(
+            "load", "--source", "kis", "--dataset", "ohlcv_minute", "--scope", code,
+            *(options or ("--from", TODAY, "--to", TODAY)),
+            KIS_BASE_URL=replay.base_url, KIS_APP_KEY=replay.account, KIS_APP_SECRET="secret-value",
+            KIS_REQUESTS_PER_MINUTE="0", KIS_TOKEN_INTERVAL_SECONDS="0",
+        )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return status(today, code)[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "traded", "ended"),
+    [
+        ("000050", "0", "EMPTY"),
+        ("000051", "000000", "EMPTY"),
+        ("000052", "500", "NOT_PUBLISHED"),
+        ("000053", "", "NOT_PUBLISHED"),
+        ("000054", " ", "NOT_PUBLISHED"),
+        ("000055", None, "NOT_PUBLISHED"),
+    ],
+)
+def test_today_without_bars_is_over_only_where_the_vendor_counts_no_share(
+    today: Database, code: str, traded: str | None, ended: str
+) -> None:
+    assert load_at(today, "20:30", [], code, acml_vol=traded) == ended
 
 
 # --- from raw to the mart ---------------------------------------------------------------------------------------------
