@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from operator import itemgetter
 from typing import Any
@@ -287,6 +288,19 @@ def _ask_list(
         pass
 
 
+@dataclass
+class _Walk:
+    """What a walk over pages, newest first, has come to.
+
+    Attributes:
+        days: that came, as YYYYMMDD.
+        oldest: the day that it has come down to by the labels of its pages, whatever a single one of them says.
+    """
+
+    days: set[str] = field(default_factory=set)
+    oldest: str = "99999999"
+
+
 def _walk_back(
     attempt: Attempt,
     collection: Collection,
@@ -294,49 +308,46 @@ def _walk_back(
     body: Mapping[str, str],
     time_field: str,
     first_day: date,
-) -> set[str]:
-    """Pages, newest first, until a day before `first_day` shows that this one is complete.
-
-    Returns:
-        The days that came, as YYYYMMDD.
-    """
+) -> _Walk:
+    """Pages, newest first, until a day before `first_day` shows that this one is complete."""
     wanted = _yyyymmdd(first_day)
-    days: set[str] = set()
-    oldest = "99999999"
+    walk = _Walk()
     for page in _pages(attempt, collection, api_id, body):
         page.fail_if_undated(time_field)
         if page.error:
             break
-        # in the order of the page, and only what is a day: one label that is none, or that is misplaced, ends no walk
+        # in the order of the page, and only what is a day: one label that is none ends no walk
         on_page = [label[:8] for label in page.days(time_field) if label and is_day(label[:8])]
-        if on_page and min(on_page) > oldest:
+        if on_page and min(on_page) > walk.oldest:
             attempt.fail(
                 api_id, page.request, f"kiwoom {api_id}: a later page goes forward in time"
             )
             break
-        days.update(on_page)
-        oldest = on_page[-1] if on_page else oldest
+        walk.days.update(on_page)
+        # of the last two labels: one that is misplaced ends no walk, and one day before the wanted ones costs a page more
+        walk.oldest = max(on_page[-2:], default=walk.oldest)
         # a day has one row of a daily list, and many minutes that may go on on the next page
-        if oldest < wanted or (oldest == wanted and time_field == "dt"):
+        has_last_row = time_field == "dt" and wanted in (walk.oldest, *on_page[-1:])
+        if walk.oldest < wanted or has_last_row:
             break
-    return days
+    return walk
 
 
 def _outcome_by_day(
-    attempt: Attempt, collection: Collection, group: Sequence[Cell], came: set[str]
+    attempt: Attempt, collection: Collection, group: Sequence[Cell], walk: _Walk
 ) -> Outcome:
     """A day that the answers lack is EMPTY, or not yet published when it is today.
 
     Days before the oldest that came are asked for again where the vendor only repeated itself.
     """
     payloads = [answer.payload_sha256 for answer in attempt.answers if answer.row_count]
-    oldest = min(came, default="") if len(set(payloads)) < len(payloads) else ""
+    oldest = walk.oldest if walk.days and len(set(payloads)) < len(payloads) else ""
     statuses = {
         cell: Status.NOT_PUBLISHED
         if cell.day == collection.now.date() or _yyyymmdd(cell.day) < oldest
         else Status.EMPTY
         for cell in group
-        if _yyyymmdd(cell.day) not in came
+        if _yyyymmdd(cell.day) not in walk.days
     }
     return attempt.outcome(statuses=statuses)
 
@@ -376,8 +387,8 @@ def _collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Ou
             "base_dt": _yyyymmdd(group[-1].day),
             "upd_stkpc_tp": "0",
         }
-        came = _walk_back(attempt, collection, DAILY_CHART, body, "dt", group[0].day)
-        yield _outcome_by_day(attempt, collection, group, came)
+        walk = _walk_back(attempt, collection, DAILY_CHART, body, "dt", group[0].day)
+        yield _outcome_by_day(attempt, collection, group, walk)
 
 
 def _collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -390,9 +401,9 @@ def _collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[
             "upd_stkpc_tp": "0",
             "base_dt": _yyyymmdd(group[-1].day),
         }
-        came = _walk_back(attempt, collection, MINUTE_CHART, body, "cntr_tm", group[0].day)
-        _warn_where_bars_are_missing(attempt, min(came, default=""))
-        yield _outcome_by_day(attempt, collection, group, came)
+        walk = _walk_back(attempt, collection, MINUTE_CHART, body, "cntr_tm", group[0].day)
+        _warn_where_bars_are_missing(attempt, walk.oldest)
+        yield _outcome_by_day(attempt, collection, group, walk)
 
 
 def _warn_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
@@ -403,7 +414,7 @@ def _warn_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
 
     Args:
         attempt: a walk that has ended.
-        first_day: the earliest that came, YYYYMMDD; one before the days that are wanted is cut where a page ends.
+        first_day: the day that the walk came down to, YYYYMMDD; one before the days that are wanted is cut where a page ends.
     """
     day = next((cell.day for cell in attempt.cells if _yyyymmdd(cell.day) == first_day), None)
     if day is None:
@@ -446,9 +457,9 @@ def _poll_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Out
             "upd_stkpc_tp": "0",
             "base_dt": _yyyymmdd(cell.day),
         }
-        came = _walk_back(attempt, collection, MINUTE_CHART, body, "cntr_tm", cell.day)
+        walk = _walk_back(attempt, collection, MINUTE_CHART, body, "cntr_tm", cell.day)
         yield attempt.outcome(
-            statuses={} if _yyyymmdd(cell.day) in came else {cell: Status.NOT_PUBLISHED},
+            statuses={} if _yyyymmdd(cell.day) in walk.days else {cell: Status.NOT_PUBLISHED},
             when_empty=Status.NOT_PUBLISHED,
             told_until=told_until,
         )
@@ -462,7 +473,7 @@ def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterato
     """`ka10059`: thirteen types of one stock, 100 days a page; each side and measure is a call of its own."""
     for group in _by_stock(cells):
         attempt = collection.attempt(group)
-        came: set[str] | None = None
+        walks: list[_Walk] = []
         for measure in MEASURES:
             for side in SIDES:
                 body = {
@@ -472,14 +483,17 @@ def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterato
                     "trde_tp": side,
                     "unit_tp": "1",
                 }
-                days = _walk_back(attempt, collection, INVESTORS, body, "dt", group[0].day)
-                # a day counts as there when all six calls have it
-                came = days if came is None else came & days
+                walks.append(_walk_back(attempt, collection, INVESTORS, body, "dt", group[0].day))
                 if attempt.is_stopped:
                     break
             if attempt.is_stopped:
                 break
-        yield _outcome_by_day(attempt, collection, group, came or set())
+        # a day counts as there when all six calls have it
+        together = _Walk(
+            days=set.intersection(*(walk.days for walk in walks)),
+            oldest=max(walk.oldest for walk in walks),
+        )
+        yield _outcome_by_day(attempt, collection, group, together)
 
 
 def _stock_codes(collection: Collection, day: date) -> list[str]:

@@ -1,13 +1,13 @@
 """Minute bars of Kiwoom whose running total of shares tells what is missing, from the answer to the mart."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
 from loaders.contracts import raw_tables
 from tests.conftest import Database
 from tests.loaders.test_wics_fnguide_kiwoom import load_replayed
-from tests.replay import Reply
+from tests.replay import Asked, Reply
 
 DAY = "2026-09-29"
 Row = dict[str, str]
@@ -69,6 +69,53 @@ def test_a_walk_to_the_days_first_bar_is_whole(
     database: Database, code: str, rows: list[Row]
 ) -> None:
     assert load(database, code, rows) == ("SUCCESS", False)
+
+
+def load_pages(
+    database: Database, code: str, pages: Sequence[list[Row]], first_day: str = DAY
+) -> tuple[dict[str, str], int]:
+    """Load a stock from a vendor that has these pages and promises the next one; how each day ended, and requests made."""
+
+    def answer(asked: Asked) -> Reply:
+        number = int(asked.headers.get("next-key") or 0)
+        return Reply(
+            {"stk_min_pole_chart_qry": pages[number], "return_code": 0, "return_msg": ""},
+            headers={
+                "cont-yn": "Y" if number + 1 < len(pages) else "N",
+                "next-key": str(number + 1),
+            },
+        )
+
+    _, asked = load_replayed(
+        database, answer,
+        "--dataset", "ohlcv_minute", "--scope", code, "--from", first_day, "--to", DAY,
+    )  # fmt: skip
+    statuses = database.rows(
+        f"select collection_date::text, status from raw.fetch_cells where scope = '{code}'"
+    )
+    return dict(statuses), sum("chart" in one.path for one in asked)  # type: ignore[arg-type]
+
+
+STRAY = day_of("1530", 1, day="2026-09-25")
+
+
+def test_one_older_label_at_the_end_of_a_page_does_not_end_the_walk(database: Database) -> None:
+    whole = day_of("0900", 300)
+    pages = [whole[:200] + STRAY, whole[200:] + day_of("1500", 20, day="2026-09-28")]
+    assert load_pages(database, "000080", pages) == ({DAY: "SUCCESS"}, 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "rows"),
+    [
+        ("000081", day_of("1100", 60, before=5_000) + STRAY),
+        ("000082", day_of("1100", 30, before=5_300) + STRAY + day_of("1100", 30, before=5_000)),
+    ],
+)
+def test_one_older_label_does_not_hide_that_bars_are_missing(
+    database: Database, code: str, rows: list[Row]
+) -> None:
+    assert load(database, code, rows) == ("SUCCESS", True)
 
 
 def of_one_page(dataset: str, record: Mapping[str, str | None]) -> Reply:

@@ -443,6 +443,28 @@ def test_pages_end_or_are_an_error(
         assert visible
 
 
+def test_one_older_row_at_the_end_of_a_page_of_days_does_not_end_the_walk(
+    new_database: Callable[..., Database],
+) -> None:
+    real = new_database()
+    pages = [["20261006", "20200102"], ["20261002", "20261001"]]
+
+    def answer(asked: Asked) -> Reply:
+        number = int(asked.headers.get("next-key") or 0)
+        rows = [ROW | {"dt": day} for day in pages[number]]
+        return Reply(
+            {"stk_dt_pole_chart_qry": rows, "return_code": 0, "return_msg": ""},
+            headers={"cont-yn": "N" if number else "Y", "next-key": str(number + 1)},
+        )
+
+    load_replayed(
+        real, answer,
+        "--dataset", "ohlcv_daily", "--scope", "005930", "--from", "2026-10-01", "--to", "2026-10-06",
+    )  # fmt: skip
+    cells = real.rows("select collection_date::text, status from raw.fetch_cells")
+    assert dict(cells) == dict.fromkeys(("2026-10-01", "2026-10-02", "2026-10-06"), "SUCCESS")  # type: ignore[arg-type]
+
+
 def test_a_token_that_is_refused_again_stops_the_source(
     new_database: Callable[..., Database],
 ) -> None:
