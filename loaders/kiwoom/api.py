@@ -240,12 +240,15 @@ def _pages(
 
     A page that comes again after others, one that names no successor although it promises one, and a walk without an end
     are errors. Where the very second page is the first one again, the vendor has no other: it is kept, with a warning.
+    An empty page that was promised and is to be the last is asked for once more.
     """
     next_key: str | None = None
     seen_keys: set[str] = set()
     seen_pages: set[str | None] = set()
     for number in range(MAX_PAGES):
         answer = _ask(attempt, collection, api_id, body, next_key)
+        if next_key and not (answer.error or answer.row_count or _promises_more(answer)):
+            answer = _ask(attempt, collection, api_id, body, next_key)
         if answer.error:
             return
         if answer.row_count and answer.payload_sha256 in seen_pages:
@@ -261,7 +264,7 @@ def _pages(
             return
         seen_pages.add(answer.payload_sha256)
         yield answer
-        if answer.headers.get("cont-yn", "N").strip().upper() != "Y":
+        if not _promises_more(answer):
             return
         next_key = answer.headers.get("next-key", "").strip()
         if not next_key or next_key in seen_keys:
@@ -274,6 +277,10 @@ def _pages(
             return
         seen_keys.add(next_key)
     attempt.fail(api_id, body, f"kiwoom {api_id}: no end after {MAX_PAGES} pages")
+
+
+def _promises_more(answer: Answer) -> bool:
+    return answer.headers.get("cont-yn", "N").strip().upper() == "Y"
 
 
 def _yyyymmdd(day: date) -> str:
@@ -295,10 +302,12 @@ class _Walk:
     Attributes:
         days: that came, as YYYYMMDD.
         oldest: the day that it has come down to by the labels of its pages, whatever a single one of them says.
+        is_cut: the pages before promised one more, and it was empty.
     """
 
     days: set[str] = field(default_factory=set)
     oldest: str = "99999999"
+    is_cut: bool = False
 
 
 def _walk_back(
@@ -323,6 +332,7 @@ def _walk_back(
                 api_id, page.request, f"kiwoom {api_id}: a later page goes forward in time"
             )
             break
+        walk.is_cut = bool(walk.days) and not page.row_count
         walk.days.update(on_page)
         # of the last two labels: one that is misplaced ends no walk, and one day before the wanted ones costs a page more
         walk.oldest = max(on_page[-2:], default=walk.oldest)
@@ -338,10 +348,12 @@ def _outcome_by_day(
 ) -> Outcome:
     """A day that the answers lack is EMPTY, or not yet published when it is today.
 
-    Days before the oldest that came are asked for again where the vendor only repeated itself.
+    Days before the oldest that came are asked for again where the vendor only repeated itself, or sent nothing where it had
+    promised more.
     """
     payloads = [answer.payload_sha256 for answer in attempt.answers if answer.row_count]
-    oldest = walk.oldest if walk.days and len(set(payloads)) < len(payloads) else ""
+    has_told_all = not walk.is_cut and len(set(payloads)) == len(payloads)
+    oldest = walk.oldest if walk.days and not has_told_all else ""
     statuses = {
         cell: Status.NOT_PUBLISHED
         if cell.day == collection.now.date() or _yyyymmdd(cell.day) < oldest
@@ -492,6 +504,7 @@ def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterato
         together = _Walk(
             days=set.intersection(*(walk.days for walk in walks)),
             oldest=max(walk.oldest for walk in walks),
+            is_cut=any(walk.is_cut for walk in walks),
         )
         yield _outcome_by_day(attempt, collection, group, together)
 

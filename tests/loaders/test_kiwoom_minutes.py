@@ -1,6 +1,7 @@
 """Minute bars of Kiwoom whose running total of shares tells what is missing, from the answer to the mart."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 
 import pytest
 
@@ -72,18 +73,26 @@ def test_a_walk_to_the_days_first_bar_is_whole(
 
 
 def load_pages(
-    database: Database, code: str, pages: Sequence[list[Row]], first_day: str = DAY
+    database: Database,
+    code: str,
+    pages: Sequence[list[Row]],
+    first_day: str = DAY,
+    empty: Sequence[int] = (),
 ) -> tuple[dict[str, str], int]:
-    """Load a stock from a vendor that has these pages and promises the next one; how each day ended, and requests made."""
+    """Load a stock from a vendor that has these pages and promises the next one; how each day ended, and requests made.
+
+    `empty` are the numbers of the requests, from 0 on, that are answered with nothing, as if there were no more.
+    """
+    requests = count()
 
     def answer(asked: Asked) -> Reply:
         number = int(asked.headers.get("next-key") or 0)
+        is_empty = next(requests) in empty
+        rows = [] if is_empty else pages[number]
+        has_more = not is_empty and number + 1 < len(pages)
         return Reply(
-            {"stk_min_pole_chart_qry": pages[number], "return_code": 0, "return_msg": ""},
-            headers={
-                "cont-yn": "Y" if number + 1 < len(pages) else "N",
-                "next-key": str(number + 1),
-            },
+            {"stk_min_pole_chart_qry": rows, "return_code": 0, "return_msg": ""},
+            headers={"cont-yn": "Y" if has_more else "N", "next-key": str(number + 1)},
         )
 
     _, asked = load_replayed(
@@ -91,12 +100,12 @@ def load_pages(
         "--dataset", "ohlcv_minute", "--scope", code, "--from", first_day, "--to", DAY,
     )  # fmt: skip
     statuses = database.rows(
-        f"select collection_date::text, status from raw.fetch_cells where scope = '{code}'"
+        f"select collection_date::text, status from raw.fetch_cells where scope = '{code}' order by ledger_id"
     )
     return dict(statuses), sum("chart" in one.path for one in asked)  # type: ignore[arg-type]
 
 
-STRAY = day_of("1530", 1, day="2026-09-25")
+STRAY = day_of("1530", 1, day="2026-09-23")
 
 
 def test_one_older_label_at_the_end_of_a_page_does_not_end_the_walk(database: Database) -> None:
@@ -116,6 +125,37 @@ def test_one_older_label_does_not_hide_that_bars_are_missing(
     database: Database, code: str, rows: list[Row]
 ) -> None:
     assert load(database, code, rows) == ("SUCCESS", True)
+
+
+def test_an_empty_page_that_was_promised_is_asked_for_again(database: Database) -> None:
+    whole = day_of("0900", 300)
+    rest = whole[200:] + day_of("1500", 20, day="2026-09-28")
+    assert load_pages(database, "000083", [whole[:200], rest], empty=[1]) == ({DAY: "SUCCESS"}, 3)
+
+
+def test_days_before_a_page_that_was_promised_and_is_empty_are_asked_for_by_the_next_load(
+    database: Database,
+) -> None:
+    pages = [day_of("0900", 300), day_of("0900", 300, day="2026-09-28")]
+    days = {"2026-09-23": "NOT_PUBLISHED", "2026-09-28": "NOT_PUBLISHED", DAY: "SUCCESS"}
+    assert load_pages(database, "000084", pages, "2026-09-23", empty=[1, 2]) == (days, 3)
+    days = dict.fromkeys(days, "SUCCESS")
+    pages += [day_of("0900", 300, day="2026-09-23")]
+    assert load_pages(database, "000084", pages, "2026-09-23")[0] == days
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_empty_page_that_promises_another_one_is_passed(database: Database, number: int) -> None:
+    days = {day: day_of("0900", 300, day=day) for day in (DAY, "2026-09-28", "2026-09-23")}
+    pages = list(days.values())
+    pages.insert(number, [])
+    code = f"00008{4 + number}"
+    assert load_pages(database, code, pages, "2026-09-23") == (dict.fromkeys(days, "SUCCESS"), 4)
+
+
+def test_a_stock_without_minutes_before_a_day_is_empty_there(database: Database) -> None:
+    days = {"2026-09-28": "EMPTY", DAY: "SUCCESS"}
+    assert load_pages(database, "000087", [day_of("0900", 300)], "2026-09-28") == (days, 1)
 
 
 def of_one_page(dataset: str, record: Mapping[str, str | None]) -> Reply:
