@@ -586,6 +586,7 @@ class _Batch:
         self._written: Future[None] | None = None
         self._answered = self._answered_scopes(cells)
         self._retracted = self._retracted_answers()
+        self._looked_at = self._looked_at_cells(cells)
         self._entries: list[ledger.LedgerEntry] = []
         self._tables: dict[str, list[Rows]] = defaultdict(list)
         self._rows = 0
@@ -607,6 +608,19 @@ class _Batch:
         )
         return {cell.scope for cell in found}
 
+    def _looked_at_cells(self, cells: Sequence[Cell]) -> set[Cell]:
+        """Cells that have something to show already, of a feed that looks at sessions while they go on."""
+        if self._feed.poll is None:
+            return set()
+        days = [cell.day for cell in cells]
+        return ledger.looked_at_cells(
+            self._collection.connection,
+            self._collection.source.name,
+            self._feed.datasets[0],
+            min(days),
+            max(days),
+        )
+
     def _retracted_answers(self) -> dict[str, list[ledger.Retracted]]:
         """Answers that must not come back; one query a batch instead of one a cell."""
         return ledger.retracted_answers(
@@ -627,7 +641,7 @@ class _Batch:
 
     def _settle(self, outcome: Outcome) -> ledger.LedgerEntry:
         """Decide between new rows and "as before", and take the rows in."""
-        outcome = self._refuse_shrunk(self._refuse_retracted(outcome))
+        outcome = self._doubt_empty(self._refuse_shrunk(self._refuse_retracted(outcome)))
         fetch_ids = tuple(answer.fetch_id for answer in outcome.answers)
         entry = ledger.LedgerEntry(self._feed, outcome, fetch_ids, datetime.now(calendar.KST))
         successful = [c for c in outcome.cells if entry.status_of(c) is Status.SUCCESS]
@@ -644,6 +658,15 @@ class _Batch:
                     self._rows += rows.num_rows
                     self._result.rows += rows.num_rows
         return entry
+
+    def _doubt_empty(self, outcome: Outcome) -> Outcome:
+        """A session that showed something while it went on is not EMPTY in the end: the final answer has not come yet."""
+        doubted = {
+            cell: Status.NOT_PUBLISHED
+            for cell in self._looked_at.intersection(outcome.cells)
+            if outcome.statuses.get(cell, outcome.status) is Status.EMPTY
+        }
+        return replace(outcome, statuses=outcome.statuses | doubted) if doubted else outcome
 
     def _refuse_shrunk(self, outcome: Outcome) -> Outcome:
         """A list that lost more records than it may is a failed cell, never a mass delisting."""

@@ -163,6 +163,19 @@ def answered_cells(
     return {Cell(day=day, scope=scope) for day, scope in rows}
 
 
+def looked_at_cells(
+    connection: psycopg.Connection, source: str, dataset: str, start: date, end: date
+) -> set[Cell]:
+    """Cells of a dataset from `start` to `end` of which a look at the session that went on brought something."""
+    rows = connection.execute(
+        "select distinct collection_date, scope from raw.fetch_cells where source = %s and dataset = %s"
+        " and collection_date between %s and %s and status = %s"
+        " and attempt_id not in (select attempt_id from raw.retracted_attempts)",
+        (source, dataset, start, end, str(Status.PROVISIONAL)),
+    )
+    return {Cell(day=day, scope=scope) for day, scope in rows}
+
+
 def records_before(
     connection: psycopg.Connection, source: str, dataset: str, cell: Cell
 ) -> tuple[date, int] | None:

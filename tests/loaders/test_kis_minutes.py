@@ -528,6 +528,12 @@ def test_today_without_bars_is_over_only_where_the_vendor_counts_no_share(
     assert load_at(today, "20:30", [], code, acml_vol=traded) == ended
 
 
+def test_a_session_that_showed_bars_is_not_empty_in_the_end(today: Database) -> None:
+    assert load_at(today, "13:30", whole_day(240), "000056", "--live") == "PROVISIONAL"
+    assert load_at(today, "20:30", [], "000056", acml_vol="0") == "NOT_PUBLISHED"
+    assert load_at(today, "20:40", whole_day(300), "000056", acml_vol="3000") == "SUCCESS"
+
+
 # --- from raw to the mart ---------------------------------------------------------------------------------------------
 
 
