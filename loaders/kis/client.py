@@ -89,15 +89,15 @@ def check_status(_status: int, body: bytes) -> None:
     message = f"{code} {_message(body)}".strip()
     if code in TOKEN_REFUSED:
         raise _TokenRefusedError(message)
-    if code == "EGW00201":
-        raise SourceStoppedError(
-            f"{message}: more requests a second than the key may make, again and again; lower KIS_REQUESTS_PER_MINUTE"
-        )
     _stop_where_no_use(code, message)
     raise AnswerRejectedError(f"kis: {message}")
 
 
 def _stop_where_no_use(code: str, message: str) -> None:
+    if code == "EGW00201":
+        raise SourceStoppedError(
+            f"{message}: more requests a second than the key may make, again and again; lower KIS_REQUESTS_PER_MINUTE"
+        )
     if code == "EGW02004":
         raise SourceStoppedError(
             f"{message}: the key belongs to the other host (real or paper trading); correct KIS_BASE_URL"

@@ -230,6 +230,19 @@ def test_a_rate_error_is_asked_again(database: Database) -> None:
     assert len(raw_labels(database, "000005")) == 300
 
 
+@pytest.mark.parametrize("http_status", [200, 500])
+def test_a_rate_error_that_lasts_stops_the_source_and_says_what_to_lower(
+    database: Database, http_status: int
+) -> None:
+    busy = {"rt_cd": "1", "msg_cd": "EGW00201", "msg1": "초당 거래건수를 초과하였습니다."}
+    vendor = Vendor([], spoil=lambda _number, _rows: Reply(busy, http_status))
+    run = load(database, vendor, "000006")
+    assert run.returncode == 1
+    assert "lower KIS_REQUESTS_PER_MINUTE" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert vendor.pages == 3, "as often as a request is tried, and no other one"
+
+
 @pytest.mark.parametrize(
     ("code", "spoil", "words"),
     [
