@@ -70,6 +70,9 @@ OK, TOKEN_REFUSED, TOO_MANY_REQUESTS = "0", "3", "5"
 
 TOKEN_INTERVAL_SECONDS = 1.0
 
+FINAL_AT = time(20, 30)
+"""The after-market ends at 20:00, and until then the volume of a day grows."""
+
 log = structlog.get_logger()
 
 
@@ -546,7 +549,7 @@ SERVICE = Service(
             name="daily_chart",
             datasets=("ohlcv_daily",),
             collect=_collect_daily,
-            published_at=time(19, 0),
+            published_at=FINAL_AT,
             scopes=_stock_codes,
             takes_stock_codes=True,
             collected=Collected.SOURCE_NAMED,
@@ -557,7 +560,7 @@ SERVICE = Service(
             name="investors",
             datasets=("investor_trading",),
             collect=_collect_investors,
-            published_at=time(19, 0),
+            published_at=FINAL_AT,
             scopes=_stock_codes,
             window_sessions=5,
             takes_stock_codes=True,
@@ -572,7 +575,7 @@ SERVICE = Service(
             datasets=("ohlcv_minute",),
             collect=_collect_minutes,
             poll=_poll_minutes,
-            published_at=time(20, 30),
+            published_at=FINAL_AT,
             scopes=_stock_codes,
             window_sessions=2,
             takes_stock_codes=True,

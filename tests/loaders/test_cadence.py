@@ -37,3 +37,19 @@ def test_the_seed_of_cadences_is_the_catalogue() -> None:
         key: (feed.cadence.name, feed.published_after_sessions, feed.published_at, is_always)
         for key, ((is_always, _, _), feed) in latest.items()
     }
+
+
+AFTER_MARKET_CLOSE = time(20, 0)
+
+
+def test_what_brokers_tell_of_a_day_is_final_after_the_after_market() -> None:
+    """Until then the volume of a day grows, and what came earlier would be done."""
+    early = [
+        (source.name, feed.name)
+        for source in SOURCES
+        if source.name in ("kis", "kiwoom")
+        for feed in source.feeds
+        if {"ohlcv_daily", "ohlcv_minute", "investor_trading"} & set(feed.datasets)
+        if feed.published_at <= AFTER_MARKET_CLOSE
+    ]
+    assert early == []
