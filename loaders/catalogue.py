@@ -1,7 +1,6 @@
 """The catalogue: every source that is collected, in the order of a load. Adding a source is one line here.
 
-What a source offers stands in its own folder; what its records hold stands in
-`models/staging/<source>/_<source>__sources.yml`.
+What a source offers stands in its own folder; what its records hold stands in `models/staging/<source>/_*__sources.yml`.
 """
 
 from loaders import fnguide, infomax, kis, kiwoom, krx, marcap, wics

@@ -1,7 +1,7 @@
 """The field contract of every raw table: the dbt source files, read by the loaders too.
 
 What a vendor sends, which of its fields are required and how a raw column is called is written once, in
-`models/staging/<source>/_<source>__sources.yml`, where the catalog shows it and dbt reads it.
+`models/staging/<source>/_*__sources.yml`, one file a source or one a service of it, where the catalog shows it and dbt reads it.
 """
 
 from collections.abc import Set
@@ -41,12 +41,21 @@ class Field:
 
 @dataclass(frozen=True)
 class RawTable:
-    """One raw table: the records of one vendor endpoint."""
+    """One raw table: the records of one vendor endpoint.
+
+    Attributes:
+        source: the vendor.
+        endpoint: as the contract names it.
+        name: of the table in the schema raw.
+        fields: in the order of the contract.
+        contract: the file that it was read from, below the project's folder.
+    """
 
     source: str
     endpoint: str
     name: str
     fields: tuple[Field, ...]
+    contract: str
 
     def columns(self) -> dict[str, str]:
         """Column name to PostgreSQL type, lineage columns last."""
@@ -120,5 +129,6 @@ def raw_tables() -> dict[tuple[str, str], RawTable]:
                     endpoint=endpoint,
                     name=table.get("identifier", table["name"]),
                     fields=tuple(_field(column) for column in columns),
+                    contract=path.relative_to(PROJECT_ROOT).as_posix(),
                 )
     return tables

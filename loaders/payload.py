@@ -138,8 +138,7 @@ def _lineage(fetch_id: int, row_count: int) -> dict[str, pa.Array]:
 def _missing(table: RawTable, field: Field, present: Iterable[str]) -> AnswerRejectedError:
     return AnswerRejectedError(
         f"{table.source} {table.endpoint}: required field {field.vendor_fields[0]} is missing"
-        f" (the answer has {', '.join(present)}); if the vendor renamed it, add the new name to"
-        f" models/staging/{table.source}/_{table.source}__sources.yml"
+        f" (the answer has {', '.join(present)}); if the vendor renamed it, add the new name to {table.contract}"
     )
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 
 from loaders import payload
-from loaders.contracts import Field, RawTable
+from loaders.config import PROJECT_ROOT
+from loaders.contracts import Field, RawTable, raw_tables
 from loaders.errors import AnswerRejectedError
 from loaders.payload import pack, parse_json, records_to_table, take_in, unpack
 
@@ -21,6 +23,7 @@ TABLE = RawTable(
         Field("price", "text", ("price", "old_price"), is_required=True),
         Field("note", "text", ("note",), is_required=False),
     ),
+    "models/staging/vendor/_vendor_api__sources.yml",
 )
 WHOLE = '{"day": "1", "price": "0.10", "note": "a"}'
 # bodies by what is special about them; each is a list of records
@@ -159,3 +162,16 @@ def test_a_column_reads_the_same_before_and_after_it_is_in_arrow() -> None:
     (table,) = unpack(pack([rows]))
     for name in TABLE.column_names:
         assert rows.values(name) == table[name].to_pylist()
+
+
+def test_a_missing_field_names_the_file_in_which_to_add_its_new_name() -> None:
+    told = str(outcome(lambda: quickly(b'[{"day": "1", "note": "a"}]')))
+    assert told.endswith(f"add the new name to {TABLE.contract}")
+
+
+@pytest.mark.parametrize("table", raw_tables().values(), ids=lambda table: table.name)
+def test_every_table_knows_the_file_of_its_contract(table: RawTable) -> None:
+    contract = yaml.safe_load((PROJECT_ROOT / table.contract).read_text(encoding="utf-8"))
+    (source,) = contract["sources"]
+    assert source["name"] == table.source
+    assert table.name in [one.get("identifier", one["name"]) for one in source["tables"]]
