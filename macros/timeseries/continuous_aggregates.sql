@@ -27,6 +27,7 @@
                     {%- if not continuous_aggregate_exists(name) -%}
                         {%- do run_query(create_continuous_aggregate(name, query)) -%}
                     {%- endif -%}
+                    {%- do run_query(wait_for_refreshing_policies()) -%}
                     {#- the refresh commits as it goes: it must be alone, outside of a transaction -#}
                     {%- do run_query('commit') -%}
                     {%- do run_query("call refresh_continuous_aggregate('aggregates." ~ name ~ "', null, null)") -%}
@@ -71,9 +72,30 @@
     with no data;
     select add_continuous_aggregate_policy(
         'aggregates.{{ name }}', start_offset => null, end_offset => null,
-        schedule_interval => interval '{{ var('timeseries_aggregates_every') }}'
+        schedule_interval => interval '{{ var('timeseries_aggregates_every') }}',
+        -- the build that makes it fills it too: at once, both would get into each other's way
+        initial_start => now() + interval '{{ var('timeseries_aggregates_every') }}'
     );
     commit
+{%- endmacro %}
+
+{#
+    Statement that waits while a policy is at work, five minutes at most: the server refuses a second refresh of what another
+    one is refreshing, and what began before this build's rows were there does not bring them.
+#}
+{% macro wait_for_refreshing_policies() -%}
+    do $wait$
+    begin
+        for look in 1..3000 loop
+            perform pg_stat_clear_snapshot();
+            exit when not exists (
+                select from pg_stat_activity
+                where datname = current_database() and application_name like 'Refresh Continuous Aggregate Policy%'
+            );
+            perform pg_sleep(0.1);
+        end loop;
+    end
+    $wait$
 {%- endmacro %}
 
 {#  Takes the aggregates of a table away that is moved or made again; the next build on timescale makes them again  #}
