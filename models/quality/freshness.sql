@@ -25,6 +25,7 @@ fetch_cells as not materialized (
         source,
         dataset,
         scope,
+        scope ~ '^[0-9][0-9A-Z]{5}$' as is_single_name,
         collection_date,
         status,
         started_at,
@@ -90,7 +91,8 @@ next_due as (
     group by deadlines.dataset, deadlines.source
 ),
 
--- a day has come when half of what was asked for has: one suspended name that answers at once is not the market
+-- A day has come when half of what was asked for has: one suspended name that answers at once is not the market. Where
+-- the market was asked for as a whole, single names that somebody asked for beside it say nothing about it.
 collected as (
     select
         due.*,
@@ -127,8 +129,14 @@ collected as (
         group by fetch_cells.collection_date
         having
             2 * count(distinct fetch_cells.scope) filter (
-                where fetch_cells.status in ('SUCCESS', 'UNCHANGED', 'EMPTY')
-            ) >= count(distinct fetch_cells.scope)
+                where fetch_cells.status in ('SUCCESS', 'UNCHANGED', 'EMPTY') and not fetch_cells.is_single_name
+            ) >= count(distinct fetch_cells.scope) filter (where not fetch_cells.is_single_name)
+            and (
+                count(*) filter (where not fetch_cells.is_single_name) > 0
+                or 2 * count(distinct fetch_cells.scope) filter (
+                    where fetch_cells.status in ('SUCCESS', 'UNCHANGED', 'EMPTY')
+                ) >= count(distinct fetch_cells.scope)
+            )
         order by fetch_cells.collection_date desc
         limit 1
     ) as newest on true

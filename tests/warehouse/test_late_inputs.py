@@ -75,7 +75,7 @@ def test_hours_that_the_calendar_learns_late_reach_the_minutes(
     database.execute(
         "insert into seeds.trading_calendar_exceptions"
         " (exception_date, exception_kind, opens_at, closes_at, reason_ko, reason_en)"
-        f" values ('{day}', 'LATE_OPEN', '10:00', '16:30', '오보', 'wrong')"
+        f" values ('{day}', 'LATE_OPEN', '10:00', '15:30', '오보', 'wrong')"
     )
     minutes = ("ohlcv_minute",)
     built(database, *SEEDS_AS_THEY_ARE, marts=minutes)
