@@ -345,7 +345,13 @@ def _read(request: Request, parsed: Any) -> Records:
         found = [found]
     if not isinstance(found, list):
         raise AnswerRejectedError(f"kis: the envelope has no list `{request.records}`")
-    records = {request.endpoint: list(filter(says_something, found))}
+    # an answer with nothing to tell may be one record of empty texts; among others a record stays as it was sent
+    told = (
+        [record for record in found if record != {}]
+        if len(found) > 1
+        else list(filter(says_something, found))
+    )
+    records = {request.endpoint: told}
     header = parsed.get(request.header) if request.header else None
     if isinstance(header, dict) and header:
         records[f"{request.endpoint}/{request.header}"] = [header]

@@ -251,10 +251,9 @@ def _ask_minutes(
             "FID_FAKE_TICK_INCU_YN": "",
         }
         page = ask(attempt, collection, MINUTES, params, page=number)
-        page.answer.fail_if_undated("stck_bsop_date")
+        labels = _labels(page.answer, cell.day)
         if page.answer.error or page.is_closed:
             return earliest is not None, page.is_closed
-        labels = _labels(page.answer, cell.day)
         first = min(labels, default=None)
         if first is None and yyyymmdd(cell.day) in page.answer.days("stck_bsop_date"):
             shown = page.answer.column("stck_cntg_hour")[0]
@@ -306,15 +305,18 @@ def _ask_minutes(
 
 
 def _labels(answer: Answer, day: date) -> list[str]:
-    """Labels of the bars of a day."""
+    """Labels of the bars of a day; an answer in which no bar tells its day fails."""
     wanted = yyyymmdd(day)
-    return [
+    labels = [
         label
         for bar_day, label in zip(
             answer.days("stck_bsop_date"), answer.column("stck_cntg_hour"), strict=True
         )
         if bar_day == wanted and label and _is_time(label)
     ]
+    if not labels:
+        answer.fail_if_undated("stck_bsop_date")
+    return labels
 
 
 @cache
