@@ -82,6 +82,16 @@
     {{ return(model.ledger_range) }}
 {%- endmacro %}
 
+{#  Cells of the ledger that the model at hand has to take in and that say something about a day, for `from`  #}
+{% macro news_in_ledger() -%}
+    {%- set range = ledger_range() -%}
+    raw.fetch_cells
+        where ledger_id > {{ range.after }}
+            and ledger_id <= {{ range.to }}
+            and dataset in ('{{ model.config.meta.datasets | join("', '") }}')
+            and status in ('SUCCESS', 'UNCHANGED', 'PROVISIONAL', 'RETRACTED', 'RESTORED')
+{%- endmacro %}
+
 {#
     Days of which something is new to the model at hand, as texts: answers that came or were retracted, days that its last run
     found held by a gate, which are looked at again though nothing new has come, days of which the calendar says something else
@@ -92,11 +102,7 @@
     {%- set range = ledger_range() -%}
     {%- set query -%}
         select to_char(collection_date, 'YYYY-MM-DD')
-        from raw.fetch_cells
-        where ledger_id > {{ range.after }}
-            and ledger_id <= {{ range.to }}
-            and dataset in ('{{ model.config.meta.datasets | join("', '") }}')
-            and status in ('SUCCESS', 'UNCHANGED', 'PROVISIONAL', 'RETRACTED', 'RESTORED')
+        from {{ news_in_ledger() }}
         group by collection_date
         union
         select to_char(unnest(held_days), 'YYYY-MM-DD') from ops.build_progress where model = '{{ model.unique_id }}'
@@ -147,11 +153,8 @@
 {% macro days_refuted() -%}
     {%- set meta = model.config.meta -%}
     {%- if meta.datasets == [meta.held_by] -%}{{ return([]) }}{%- endif -%}
-    {%- set range = ledger_range() -%}
     {{ return(run_query(
-        "select to_char(collection_date, 'YYYY-MM-DD') from raw.fetch_cells"
-        ~ ' where ledger_id > ' ~ range.after ~ ' and ledger_id <= ' ~ range.to
-        ~ " and dataset in ('" ~ meta.datasets | join("', '") ~ "')"
+        "select to_char(collection_date, 'YYYY-MM-DD') from " ~ news_in_ledger()
         ~ ' and collection_date <> all(coalesce('
         ~ "(select held_days from ops.build_progress where model = '" ~ model.unique_id ~ "'), '{}'))"
         ~ " group by collection_date having bool_and(dataset <> '" ~ meta.held_by ~ "')"

@@ -107,6 +107,12 @@ def test_flows_that_the_bars_of_their_day_refute_later_are_published_no_longer(
     built(database, marts=flows)
     before = contents(database, flows)
 
+    # an attempt that failed brings no news of the flows
+    database.execute(
+        "insert into raw.fetch_cells (attempt_id, source, dataset, scope, collection_date, status, started_at, completed_at)"
+        " select 1000000, 'infomax', 'investor_trading', 'ALL', day::date, 'FAILED', now(), now()"
+        " from generate_series('2026-10-07'::timestamp, '2026-10-08'::timestamp, '1 day') as day"
+    )
     loaded(database, only, *span, "--dataset", "ohlcv_daily")
     built(database, marts=flows)
     right = contents(database, flows)
