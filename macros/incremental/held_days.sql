@@ -19,24 +19,47 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{#
-    Days that are held for the model at hand or another node, as texts. `condition` is is_day_held: days of the dataset that
-    meta.held_by names, which as a whole stay as they were; or is_held: days of its datasets of which some source is held.
-    Example: held_days('is_day_held')
-#}
-{% macro held_days(condition, node_id=none) -%}
+{#  Days of the dataset that meta.held_by names, of the model at hand or another node, which as a whole stay as they were; as texts  #}
+{% macro held_days(node_id=none) -%}
     {%- set found, node_at_hand = [], graph.nodes[node_id or model.unique_id] -%}
-    {%- set meta = node_at_hand.config.meta -%}
-    {%- for id in gates_above(node_at_hand, [meta.held_by] if condition == 'is_day_held' else meta.datasets) -%}
+    {%- for id in gates_above(node_at_hand, [node_at_hand.config.meta.held_by]) -%}
         {%- set node = graph.nodes[id] -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if relation -%}
             {%- do found.extend(run_query(
-                "select distinct to_char(trade_date, 'YYYY-MM-DD') from " ~ relation ~ ' where ' ~ condition
+                "select distinct to_char(trade_date, 'YYYY-MM-DD') from " ~ relation ~ ' where is_day_held'
             ).columns[0].values()) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(found | unique | sort | list) }}
+{%- endmacro %}
+
+{#
+    How days are held in what the model at hand is made of, as a query of texts that begin with the day; none where nothing is
+    collected. Of a gate table it is what stands there, of any other parent what that one was built with: a release that the
+    parent has not taken in yet is none for its children.
+#}
+{% macro days_as_held() -%}
+    {%- set queries, tables = [], [] -%}
+    {%- for id in parents_with_progress(model) -%}
+        {%- set parent = graph.nodes[id] -%}
+        {%- if not parent.config.meta.get('gates') -%}
+            {%- do tables.append(id) -%}
+        {%- elif adapter.get_relation(parent.database, parent.schema, parent.alias) -%}
+            {%- do queries.append(
+                "select distinct concat_ws('|', to_char(trade_date, 'YYYY-MM-DD'), '" ~ parent.name ~ "', source, is_day_held)"
+                ~ ' as entry from ' ~ parent.relation_name ~ ' where is_held or is_day_held'
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if tables -%}
+        {%- do queries.append(
+            "select concat_ws('|', left(entry, 10), model, md5(string_agg(entry, ' ' order by entry))) as entry"
+            ~ " from ops.build_progress, unnest(held) as entry where model in ('" ~ tables | join("', '") ~ "')"
+            ~ ' group by left(entry, 10), model'
+        ) -%}
+    {%- endif -%}
+    {{ return(queries | join(' union all ') or none) }}
 {%- endmacro %}
 
 {#  true for the database of the sample market, whose clock stands still: when it was asked says nothing  #}
@@ -54,7 +77,7 @@
     {%- for id in selected_resources if id.startswith('model.') -%}
         {%- set node = graph.nodes[id] -%}
         {%- set meta = node.config.meta -%}
-        {%- set days = held_days('is_day_held', id) if meta.get('held_by') else [] -%}
+        {%- set days = held_days(id) if meta.get('held_by') else [] -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) if days else none -%}
         {%- if relation -%}
             {%- do lost.extend(run_query(

@@ -93,9 +93,10 @@
 {%- endmacro %}
 
 {#
-    Days of which something is new to the model at hand, as texts: answers that came or were retracted, days that its last run
-    found held by a gate, which are looked at again though nothing new has come, days of which the calendar says something else
-    than it did, and days of reviewed exceptions that are others than those it was built with. Asked as often as ledger_range().
+    Days of which something is new to the model at hand, as texts: answers that came or were retracted, days that a gate holds
+    otherwise than when the table was built, days of which the calendar says something else than it did, and days of reviewed
+    exceptions that are others than those it was built with. A gate table looks again at all days that it holds, though nothing
+    new has come of them: what they are measured by may have. Asked as often as ledger_range().
 #}
 {% macro changed_days() -%}
     {%- if model.changed_days is defined -%}{{ return(model.changed_days | list) }}{%- endif -%}
@@ -104,20 +105,20 @@
         select to_char(collection_date, 'YYYY-MM-DD')
         from {{ news_in_ledger() }}
         group by collection_date
+        {%- if model.config.meta.get('gates') %}
         union
-        select to_char(unnest(held_days), 'YYYY-MM-DD') from ops.build_progress where model = '{{ model.unique_id }}'
+        select to_char(trade_date, 'YYYY-MM-DD') from {{ this }} where is_held or is_day_held
+        {%- endif %}
         union
         select to_char(day, 'YYYY-MM-DD')
         from ops.calendar_changes
         where change_id > {{ range.calendar_after }} and change_id <= {{ range.calendar_to }}
-        {%- set reviewed, built = reviewed_days(), 'select entry from ops.build_progress, unnest(exceptions) as entry'
-            ~ " where model = '" ~ model.unique_id ~ "'" %}
-        {%- if reviewed %}
+        {%- for column, now in {'held': days_as_held(), 'exceptions': reviewed_days()}.items() if now %}
+        {%- set built = 'select entry from ops.build_progress, unnest(' ~ column ~ ") as entry where model = '"
+            ~ model.unique_id ~ "'" %}
         union
-        select left(entry, 10) from (
-            ({{ reviewed }} except {{ built }}) union all ({{ built }} except {{ reviewed }})
-        ) as changed
-        {%- endif %}
+        select left(entry, 10) from (({{ now }} except {{ built }}) union all ({{ built }} except {{ now }})) as changed
+        {%- endfor %}
         order by 1
     {%- endset -%}
     {%- do model.update({'changed_days': run_query(query).columns[0].values()}) -%}
@@ -134,7 +135,7 @@
     {%- set days = changed_days() -%}
     {%- if days and model.config.meta.get('held_by') -%}
         {%- set refuted = days_refuted() -%}
-        {%- set days = days | reject('in', held_days('is_day_held') | reject('in', refuted) | list) | list -%}
+        {%- set days = days | reject('in', held_days() | reject('in', refuted) | list) | list -%}
     {%- endif -%}
     {%- if days and model.config.meta.get('with_next_session') -%}
         {%- do days.extend(neighbouring_sessions('next_session', days)) -%}
@@ -147,16 +148,20 @@
 {%- endmacro %}
 
 {#
-    Days that were not held when the model ran last, and of which another dataset alone has brought news since: what the table
-    has of them are the same answers, which are held now if the day is (flows that the bars of their day refute).
+    Days of which another dataset alone has brought news, and which the model's own gate did not hold when it ran last: what the
+    table has of them are the same answers, which are held now if the day is (flows that the bars of their day refute).
 #}
 {% macro days_refuted() -%}
     {%- set meta = model.config.meta -%}
     {%- if meta.datasets == [meta.held_by] -%}{{ return([]) }}{%- endif -%}
+    {%- set gates = [] -%}
+    {%- for id in gates_above(model, [meta.held_by]) -%}{%- do gates.append(graph.nodes[id].name) -%}{%- endfor -%}
     {{ return(run_query(
         "select to_char(collection_date, 'YYYY-MM-DD') from " ~ news_in_ledger()
-        ~ ' and collection_date <> all(coalesce('
-        ~ "(select held_days from ops.build_progress where model = '" ~ model.unique_id ~ "'), '{}'))"
+        ~ ' and not exists (select from ops.build_progress, unnest(held) as entry'
+        ~ " where model = '" ~ model.unique_id ~ "'"
+        ~ " and left(entry, 10) = to_char(collection_date, 'YYYY-MM-DD') and right(entry, 2) = '|t'"
+        ~ " and split_part(entry, '|', 2) in ('" ~ gates | join("', '") ~ "'))"
         ~ " group by collection_date having bool_and(dataset <> '" ~ meta.held_by ~ "')"
     ).columns[0].values() | list) }}
 {%- endmacro %}
@@ -182,10 +187,8 @@
         {%- if is_incremental() -%}
             {%- set days = days_to_rebuild() if model.config.meta.get('datasets') else [] -%}
         {%- endif -%}
-        {%- set held = held_days('is_held') if model.config.meta.get('datasets') else [] -%}
-        {%- if held and is_incremental() -%}{%- set held = held | select('in', changed_days()) | list -%}{%- endif -%}
         insert into ops.build_progress (
-            model, ledger_id, calendar_change_id, invocation_id, completed_at, rebuilt_days, held_days, exceptions
+            model, ledger_id, calendar_change_id, invocation_id, completed_at, rebuilt_days, held, exceptions
         )
         values (
             '{{ model.unique_id }}',
@@ -194,7 +197,7 @@
             '{{ invocation_id }}',
             clock_timestamp(),
             {{ 'null' if days is none else "'{" ~ days | join(',') ~ "}'" }}::date[],
-            '{{ '{' ~ held | join(',') ~ '}' }}'::date[],
+            array({{ days_as_held() or 'select null::text where false' }}),
             array({{ reviewed_days() or 'select null::text where false' }})
         )
         on conflict (model) do update set
@@ -203,7 +206,7 @@
             invocation_id = excluded.invocation_id,
             completed_at = excluded.completed_at,
             rebuilt_days = excluded.rebuilt_days,
-            held_days = excluded.held_days,
+            held = excluded.held,
             exceptions = excluded.exceptions
     {%- endif -%}
 {%- endmacro %}
