@@ -54,7 +54,10 @@ demo: setup ## the whole way on sample data: server, load, build, a look at the 
 test: lint ## everything that CI runs: lint, types, dbt build and tests, pytest
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
+BENCHES := minutes history market_year timescale
+
 bench: setup ## what work costs beside its baseline, in build/bench.md [BENCH=minutes|history|market_year|timescale]
+	@$(if $(filter-out $(BENCHES),$(BENCH)),$(error BENCH=$(BENCH) is none of $(BENCHES)))
 	@$(BIN)/python -m pytest tests/bench --override-ini python_files='bench_*.py' --timeout 0 $(if $(BENCH),-k '$(BENCH)')
 
 lint: setup types ## ruff, sqlfluff, import-linter and types

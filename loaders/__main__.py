@@ -9,7 +9,7 @@ import psycopg
 import structlog
 import typer
 
-from loaders import blocks, calendar, catalogue, ledger, logs, retractions
+from loaders import blocks, calendar, catalogue, ledger, logs, retractions, universe
 from loaders.bootstrap import initialise
 from loaders.collect import (
     Collection,
@@ -23,7 +23,7 @@ from loaders.config import RunSettings, SourceSettings
 from loaders.database import connect, read_warehouse
 from loaders.destination import check_adbc
 from loaders.errors import LoaderError, UsageError
-from loaders.feeds import Collected, Feed, Service, Source, Status
+from loaders.feeds import STOCK_CODE, Collected, Feed, Service, Source, Status
 
 app = typer.Typer(
     help="Collect raw vendor answers into the schema raw.",
@@ -75,7 +75,10 @@ def _why_skipped(
     if not_configured:
         return f"{not_configured}; {service.how_to_get}"
     if is_sample and settings.base_url == service.settings.model_fields["base_url"].default:
-        return "this database holds the sample market and the vendor simulator does not play this source"
+        return (
+            f"this database holds the sample market, which only the simulator fills, and {settings.variable('base_url')} is the"
+            " vendor's own: `make load` starts the simulator and names it for the sources that it plays"
+        )
     until = blocks.blocked_until(connection, settings.base_url)
     if until:
         return f"its host has blocked us and is left alone until {until:%Y-%m-%d %H:%M} KST"
@@ -152,6 +155,8 @@ def load(
         check_adbc()
         results: list[FeedResult] = []
         skipped = 0
+        if scope:
+            _warn_of_unknown_code(connection, scope)
         for chosen, feeds, opened in _open_services(selection, connection):
             if isinstance(opened, str):
                 log.warning("source skipped", source=chosen.name, reason=opened)
@@ -175,12 +180,8 @@ def load(
                 _report(result)
                 if result.stopped:
                     break
-    if scope and not results and skipped < len(selection):
-        log.warning(
-            "nothing is due for this scope: it has been collected, is not there yet, or is the name of nothing",
-            scope=scope,
-            hint="a stock code has six characters, 005930; other scopes are markets, indices and years",
-        )
+    if not results and skipped < len(selection):
+        _tell_why_nothing_is_due(scope, live=live)
     failed = sum(result.cells[Status.FAILED] + result.cells[Status.PARTIAL] for result in results)
     # a look at the session that gave way before its first answer has asked for nothing
     asked = [result for result in results if any(result.cells.values()) or result.stopped]
@@ -190,6 +191,27 @@ def load(
         raise typer.Exit(1)
     if strict and failed:
         raise typer.Exit(1)
+
+
+def _warn_of_unknown_code(connection: psycopg.Connection, scope: str) -> None:
+    """A mistyped code is asked for all the same: lists may lack old names. What fails then stays in the report for two weeks."""
+    codes = {entry.code for entry in universe.read_listings(connection, catalogue.listings())}
+    if codes and STOCK_CODE.fullmatch(scope) and scope not in codes:
+        log.warning("no list that was collected has this code; is it mistyped?", scope=scope)
+
+
+def _tell_why_nothing_is_due(scope: str | None, *, live: bool) -> None:
+    if live:
+        log.info(
+            "there is nothing to look at: no session goes on, or its final answers have come",
+            hint="leave LIVE out",
+        )
+    if scope:
+        log.warning(
+            "nothing is due for this scope: it has been collected, is not there yet, or is the name of nothing",
+            scope=scope,
+            hint="a stock code has six characters, 005930; other scopes are markets, indices and years",
+        )
 
 
 def _report(result: FeedResult) -> None:

@@ -187,6 +187,28 @@ def test_real_files_never_enter_a_sample_database(database: Database) -> None:
     assert "holds the sample market" in run.stderr
 
 
+def test_a_vendor_itself_is_never_asked_for_a_sample_database(database: Database) -> None:
+    run = database.loaders("load", "--source", "infomax", INFOMAX_TOKEN="none")
+    assert run.returncode == 1
+    assert "INFOMAX_BASE_URL is the vendor's own: `make load` starts the simulator" in run.stderr
+
+
+def test_a_code_that_no_list_has_is_said_to_be_unknown(
+    new_database: Callable[..., Database], simulator: Simulator
+) -> None:
+    database = new_database(sample=True)
+    warning = "no list that was collected has this code; is it mistyped?"
+    only = simulator.only("KRX_OPENAPI_", "KIS_").environment
+    day = DAY[4:]
+    bars = ("load", "--source", "kis", "--dataset", "ohlcv_daily", *day)
+    # before there is any list nothing is known about a code
+    assert warning not in database.loaders(*bars, "--scope", "999999", **only).stderr
+    listed = database.loaders("load", "--source", "krx", "--dataset", "stocks", *day, **only)
+    assert listed.returncode == 0, listed.stderr
+    assert warning in database.loaders(*bars, "--scope", "999999", **only).stderr
+    assert warning not in database.loaders(*bars, "--scope", "990010", **only).stderr
+
+
 def test_a_folder_that_is_not_there_is_told_once_and_fails_no_cell(
     new_database: Callable[..., Database], tmp_path: Path
 ) -> None:

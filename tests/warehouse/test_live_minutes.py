@@ -262,7 +262,7 @@ def test_the_final_answer_replaces_the_day_and_is_what_one_look_after_the_close_
     once.load("load", "--source", "krx", "--dataset", "stocks", *ON_THE_DAY)
     polled.at("20:30:00")
     once.at("20:30:00")
-    assert "nothing due" in polled.load(*LIVE)
+    assert "no session goes on, or its final answers have come" in polled.load(*LIVE)
     for running in (polled, once):
         running.load("load", "--source", "kis", "--dataset", "ohlcv_minute", *ON_THE_DAY)
         running.load("load", "--source", "kis", "--dataset", "ohlcv_daily", *ON_THE_DAY)
