@@ -35,11 +35,12 @@
 {%- endmacro %}
 
 {#
-    How days are held in what the model at hand is made of, as a query of texts that begin with the day; none where nothing is
-    collected. Of a gate table it is what stands there, of any other parent what that one was built with: a release that the
-    parent has not taken in yet is none for its children.
+    What is to be known of days in what the model at hand is made of, beside the ledger, as a query of texts that begin with the
+    day; none where nothing is collected: how gates hold them, and which were looked at again. Of a gate table it is what stands
+    there, of any other parent what that one was built with: a release that the parent has not taken in yet is none for its
+    children.
 #}
-{% macro days_as_held() -%}
+{% macro states_of_days() -%}
     {%- set queries, tables = [], [] -%}
     {%- for id in parents_with_progress(model) -%}
         {%- set parent = graph.nodes[id] -%}
@@ -55,7 +56,7 @@
     {%- if tables -%}
         {%- do queries.append(
             "select concat_ws('|', left(entry, 10), model, md5(string_agg(entry, ' ' order by entry))) as entry"
-            ~ " from ops.build_progress, unnest(held) as entry where model in ('" ~ tables | join("', '") ~ "')"
+            ~ " from ops.build_progress, unnest(states || looks) as entry where model in ('" ~ tables | join("', '") ~ "')"
             ~ ' group by left(entry, 10), model'
         ) -%}
     {%- endif -%}

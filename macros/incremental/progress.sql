@@ -10,6 +10,9 @@
         config(materialized='incremental', incremental_strategy='swap_days',
                meta={'day_column': 'time', 'datasets': ['ohlcv_daily']})
     and by filtering its input with and_in_days_to_rebuild('trade_date').
+
+    What else a row is made of may come later than its day: a list of stocks that names it. Such a model says in
+    meta.looks_again the name of a macro that gives a query of days, as texts, whose rows would be others by now.
 #}
 
 {#
@@ -96,7 +99,7 @@
     Days of which something is new to the model at hand, as texts: answers that came or were retracted, days that a gate holds
     otherwise than when the table was built, days of which the calendar says something else than it did, and days of reviewed
     exceptions that are others than those it was built with. A gate table looks again at all days that it holds, though nothing
-    new has come of them: what they are measured by may have. Asked as often as ledger_range().
+    new has come of them: what they are measured by may have; others where meta.looks_again says so. Asked as often as ledger_range().
 #}
 {% macro changed_days() -%}
     {%- if model.changed_days is defined -%}{{ return(model.changed_days | list) }}{%- endif -%}
@@ -113,16 +116,29 @@
         select to_char(day, 'YYYY-MM-DD')
         from ops.calendar_changes
         where change_id > {{ range.calendar_after }} and change_id <= {{ range.calendar_to }}
-        {%- for column, now in {'held': days_as_held(), 'exceptions': reviewed_days()}.items() if now %}
+        {%- for day in days_to_look_at_again() %}
+        union
+        select '{{ day }}'
+        {%- endfor %}
+        {%- for column, now in {'states': states_of_days(), 'exceptions': reviewed_days()}.items() if now %}
         {%- set built = 'select entry from ops.build_progress, unnest(' ~ column ~ ") as entry where model = '"
             ~ model.unique_id ~ "'" %}
         union
-        select left(entry, 10) from (({{ now }} except {{ built }}) union all ({{ built }} except {{ now }})) as changed
+        select left(entry, 10) from ((({{ now }}) except {{ built }}) union all ({{ built }} except ({{ now }}))) as changed
         {%- endfor %}
         order by 1
     {%- endset -%}
     {%- do model.update({'changed_days': run_query(query).columns[0].values()}) -%}
     {{ return(model.changed_days | list) }}
+{%- endmacro %}
+
+{#  Days on which the model at hand would say something else by now, by the macro that meta.looks_again names; as texts  #}
+{% macro days_to_look_at_again() -%}
+    {%- set name = model.config.meta.get('looks_again') -%}
+    {%- if model.looked_at_again is not defined -%}
+        {%- do model.update({'looked_at_again': run_query(context[name]()).columns[0].values() if name else []}) -%}
+    {%- endif -%}
+    {{ return(model.looked_at_again | list) }}
 {%- endmacro %}
 
 {#
@@ -134,8 +150,9 @@
     {%- if not execute or not is_incremental() -%}{{ return(none) }}{%- endif -%}
     {%- set days = changed_days() -%}
     {%- if days and model.config.meta.get('held_by') -%}
-        {%- set refuted = days_refuted() -%}
-        {%- set days = days | reject('in', held_days() | reject('in', refuted) | list) | list -%}
+        {%- set held = held_days() | select('in', days) | list -%}
+        {%- if held -%}{%- set held = held | reject('in', days_refuted(held)) | list -%}{%- endif -%}
+        {%- set days = days | reject('in', held) | list -%}
     {%- endif -%}
     {%- if days and model.config.meta.get('with_next_session') -%}
         {%- do days.extend(neighbouring_sessions('next_session', days)) -%}
@@ -148,22 +165,34 @@
 {%- endmacro %}
 
 {#
-    Days of which another dataset alone has brought news, and which the model's own gate did not hold when it ran last: what the
-    table has of them are the same answers, which are held now if the day is (flows that the bars of their day refute).
+    Days among those held as a whole of which the table has the very answers that are held: its gate did not hold them when it ran
+    last, and nothing has come of them since. It was something else that told: the bars of the day, the session before.
 #}
-{% macro days_refuted() -%}
-    {%- set meta = model.config.meta -%}
-    {%- if meta.datasets == [meta.held_by] -%}{{ return([]) }}{%- endif -%}
-    {%- set gates = [] -%}
+{% macro days_refuted(held) -%}
+    {%- set meta, gates = model.config.meta, [] -%}
     {%- for id in gates_above(model, [meta.held_by]) -%}{%- do gates.append(graph.nodes[id].name) -%}{%- endfor -%}
-    {{ return(run_query(
-        "select to_char(collection_date, 'YYYY-MM-DD') from " ~ news_in_ledger()
-        ~ ' and not exists (select from ops.build_progress, unnest(held) as entry'
-        ~ " where model = '" ~ model.unique_id ~ "'"
-        ~ " and left(entry, 10) = to_char(collection_date, 'YYYY-MM-DD') and right(entry, 2) = '|t'"
-        ~ " and split_part(entry, '|', 2) in ('" ~ gates | join("', '") ~ "'))"
-        ~ " group by collection_date having bool_and(dataset <> '" ~ meta.held_by ~ "')"
-    ).columns[0].values() | list) }}
+    {%- set query -%}
+        select day
+        from unnest('{ {{- held | join(",") -}} }'::text[]) as held (day)
+        where
+            day not in (
+                select to_char(collection_date, 'YYYY-MM-DD') from {{ news_in_ledger() }} and dataset = '{{ meta.held_by }}'
+            )
+            and not exists (
+                select
+                from ops.build_progress as own
+                left join lateral unnest(own.states) as entry on left(entry, 10) = day
+                where
+                    own.model = '{{ model.unique_id }}'
+                    -- an older version noted the day alone, or nothing
+                    and (
+                        own.states is null
+                        or entry = day || '|'
+                        or (split_part(entry, '|', 2) in ('{{ gates | join("', '") }}') and right(entry, 2) = '|t')
+                    )
+            )
+    {%- endset -%}
+    {{ return(run_query(query).columns[0].values() | list) }}
 {%- endmacro %}
 
 {#
@@ -188,7 +217,7 @@
             {%- set days = days_to_rebuild() if model.config.meta.get('datasets') else [] -%}
         {%- endif -%}
         insert into ops.build_progress (
-            model, ledger_id, calendar_change_id, invocation_id, completed_at, rebuilt_days, held, exceptions
+            model, ledger_id, calendar_change_id, invocation_id, completed_at, rebuilt_days, states, exceptions, looks
         )
         values (
             '{{ model.unique_id }}',
@@ -197,8 +226,9 @@
             '{{ invocation_id }}',
             clock_timestamp(),
             {{ 'null' if days is none else "'{" ~ days | join(',') ~ "}'" }}::date[],
-            array({{ days_as_held() or 'select null::text where false' }}),
-            array({{ reviewed_days() or 'select null::text where false' }})
+            array({{ states_of_days() or 'select null::text where false' }}),
+            array({{ reviewed_days() or 'select null::text where false' }}),
+            array({{ days_looked_at_again(days) }})
         )
         on conflict (model) do update set
             ledger_id = excluded.ledger_id,
@@ -206,7 +236,26 @@
             invocation_id = excluded.invocation_id,
             completed_at = excluded.completed_at,
             rebuilt_days = excluded.rebuilt_days,
-            held = excluded.held,
-            exceptions = excluded.exceptions
+            states = excluded.states,
+            exceptions = excluded.exceptions,
+            looks = excluded.looks
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    Days that the model at hand was not made again for news of them but by meta.looks_again, as a query of texts: the day and the
+    run. `days` are those that this run makes again; of none, which is all of them, nothing is told apart.
+#}
+{% macro days_looked_at_again(days) -%}
+    {%- if days is none or not model.config.meta.get('looks_again') -%}
+        select null::text where false
+    {%- else -%}
+        {%- set again = days_to_look_at_again() | select('in', days) | list %}
+        select entry from ops.build_progress, unnest(looks) as entry
+        where model = '{{ model.unique_id }}' and left(entry, 10) not in ('{{ again | join("', '") }}')
+        {%- for day in again %}
+        union all
+        select '{{ day }}|{{ invocation_id }}'
+        {%- endfor %}
     {%- endif -%}
 {%- endmacro %}

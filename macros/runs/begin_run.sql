@@ -83,7 +83,8 @@
     );
     alter table ops.build_progress
         add column if not exists rebuilt_days date[],
-        add column if not exists held text[],
+        add column if not exists states text[],
+        add column if not exists looks text[],
         add column if not exists exceptions text[],
         add column if not exists calendar_change_id bigint;
     -- how days were held was not noted once: those that were are looked at again
@@ -94,7 +95,7 @@
             where attrelid = 'ops.build_progress'::regclass and attname = 'held_days' and not attisdropped
         ) then
             update ops.build_progress
-            set held = array(select concat(to_char(day, 'YYYY-MM-DD'), '|') from unnest(held_days) as day);
+            set states = array(select concat(to_char(day, 'YYYY-MM-DD'), '|') from unnest(held_days) as day);
             alter table ops.build_progress drop column held_days;
         end if;
     end

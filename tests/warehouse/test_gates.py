@@ -45,6 +45,7 @@ class Publisher:
     folder: Path
     database: Database
     days: dict[str, list[Row]] = field(default_factory=dict)
+    options: tuple[str, ...] = ("--refresh",)
 
     def load(self, **days: Iterable[Row]) -> None:
         """Change sessions of the file and load it."""
@@ -54,7 +55,7 @@ class Publisher:
         rows = [row for day in sorted(self.days) for row in self.days[day]]
         pq.write_table(pa.Table.from_pylist(rows), self.folder / "marcap-2024.parquet")
         loaded = self.database.loaders(
-            "load", "--source", "marcap", "--from", SESSIONS[0], "--to", SESSIONS[-1], "--refresh",
+            "load", "--source", "marcap", "--from", SESSIONS[0], "--to", SESSIONS[-1], *self.options,
             MARCAP_BASE_URL=str(self.folder),
         )  # fmt: skip
         assert loaded.returncode == 0, loaded.stderr
@@ -237,3 +238,20 @@ def test_good_answers_release_every_day(publisher: Publisher, states: dict[str, 
     assert status == 0, told
     assert publisher.held() == []
     assert publisher.published() == states["good"]
+
+
+def test_a_back_filled_session_shows_that_the_one_after_it_is_its_copy(
+    new_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    late = Publisher(tmp_path, new_database(), options=())
+    late.days = {day: on(day) for day in SESSIONS[1:]}
+    late.load(on_2024_01_09=[row | {"Date": "2024-01-09"} for row in on("2024-01-08")])
+    assert late.build(but="snapshot")[0] == 0
+    assert ("ohlcv_daily", "2024-01-09") in late.published()
+    late.load(on_2024_01_08=on("2024-01-08"))
+    late.build()
+    assert late.held() == [("2024-01-09", "STALE_COPY")]
+    right = late.published()
+    assert {day for _, day in right} == {*SESSIONS} - {"2024-01-09"}
+    assert late.database.dbt("run", "--full-refresh", "--select", *MARTS).returncode == 0
+    assert late.published() == right

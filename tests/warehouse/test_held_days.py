@@ -14,7 +14,7 @@ SWAPPED = "{{ config(materialized='incremental', incremental_strategy='swap_days
 MODELS = {
     "trading_calendar": "{{ config(materialized='table') }} select date '2026-05-04' as date, true as is_session",
     "gated": SWAPPED.replace(
-        "META", "{'day_column': 'trade_date', 'datasets': ['bars'], 'gates': 'bars'}"
+        "META", "{'day_column': 'trade_date', 'datasets': ['bars', 'sums'], 'gates': 'bars'}"
     )
     + """
         select
@@ -127,12 +127,40 @@ def test_a_release_reaches_a_table_when_its_parent_has_taken_it_in(project: Smal
     assert rebuilt(project) == {"gated": [], "published": [], "weeks": []}
 
 
-def test_days_noted_by_an_older_version_are_looked_at_again(project: SmallProject) -> None:
+def test_a_day_whose_own_rows_something_else_refutes_is_published_no_longer(
+    project: SmallProject,
+) -> None:
     project.database.execute(
-        "alter table ops.build_progress drop column held, add column held_days date[];"
-        f" update ops.build_progress set held_days = '{{{FRIDAY}}}' where model like '%.published'"
+        "update public.limits set lowest = 100;"
+        " insert into raw.fetch_cells"
+        " (attempt_id, source, dataset, scope, collection_date, status, started_at, completed_at)"
+        f" values (5, 'test', 'sums', 'a', '{MONDAY}', 'SUCCESS', now(), now())"
     )
     project.dbt("run")
-    assert rebuilt(project) == {"gated": [], "published": [FRIDAY], "weeks": []}
+    assert rows(project) == ([(FRIDAY, 50)], [("2026-05-04", 50)])
+    # the first good answer stands, whatever comes after it
+    project.collect(6, MONDAY, a=200, b=300)
     project.dbt("run")
-    assert rebuilt(project) == {"gated": [], "published": [], "weeks": []}
+    project.collect(7, MONDAY, a=1, b=2)
+    project.dbt("run")
+    project.dbt("run")
+    assert rows(project) == (
+        [(FRIDAY, 50), (MONDAY, 500)],
+        [("2026-05-04", 50), (MONDAY, 500)],
+    )
+
+
+def test_days_noted_by_an_older_version_are_looked_at_again_and_not_lost(
+    project: SmallProject,
+) -> None:
+    project.database.execute(
+        "alter table ops.build_progress drop column states, add column held_days date[];"
+        f" update ops.build_progress set held_days = '{{{FRIDAY}, {MONDAY}}}' where model like '%.published'"
+    )
+    before = rows(project)
+    project.dbt("run")
+    assert rebuilt(project)["published"] == [FRIDAY]
+    assert rows(project) == before
+    project.dbt("run")
+    assert rebuilt(project)["published"] == []
+    assert rows(project) == before

@@ -1,4 +1,7 @@
-"""What a table is made of besides its own dataset, and comes late: the calendar's closures and hours, the bars behind flows."""
+"""What a table is made of besides its own dataset, and comes late.
+
+The calendar's closures and hours, the bars behind flows, the lists of stocks, the sessions before the first one.
+"""
 
 from collections.abc import Callable
 
@@ -124,3 +127,85 @@ def test_flows_that_the_bars_of_their_day_refute_later_are_published_no_longer(
     assert published == [(0,)]
     built(database, "--full-refresh", marts=flows)
     assert contents(database, flows) == right
+
+
+@pytest.fixture
+def put_aside(new_database: Callable[..., Database], simulator: Simulator) -> Database:
+    """A warehouse whose ledger has been put aside whole: `given` brings parts of it."""
+    database = new_database(sample=True)
+    for dataset in ("stocks", "index_list", "index_components", "etf_portfolios", "ohlcv_daily"):
+        loaded(
+            database, simulator.only("INFOMAX_"),
+            "--source", "infomax", "--dataset", dataset, "--from", "2026-09-28", "--to", "2026-10-08",
+        )  # fmt: skip
+    database.execute(
+        "create table public.aside as table raw.fetch_cells; delete from raw.fetch_cells"
+    )
+    return database
+
+
+def given(database: Database, which: str) -> None:
+    """Bring the cells for which a condition holds into the ledger, as if they came now."""
+    ((columns,),) = database.rows(
+        "select string_agg(attname, ', ') from pg_attribute"
+        " where attrelid = 'raw.fetch_cells'::regclass and attnum > 1 and not attisdropped"
+    )
+    database.execute(
+        f"insert into raw.fetch_cells ({columns}) select {columns} from public.aside where {which} order by ledger_id"
+    )
+
+
+def test_lists_that_come_after_what_they_explain_reach_it(put_aside: Database) -> None:
+    database = put_aside
+    marts = ("index_components", "etf_portfolios", "adjustment_factors")
+    tables = ("int_index_members__unioned", "int_index_members__versioned", "int_adjustment_factors__computed")  # fmt: skip
+
+    def state() -> list[object]:
+        relations = [*(f"marts.{mart}" for mart in marts), *(f"intermediate.{t}" for t in tables)]
+        return [
+            database.rows(
+                f"select count(*), sum(hash_record_extended(rows.*, 0)::numeric) from {relation} as rows"
+            )
+            for relation in relations
+        ]
+
+    given(database, "dataset not in ('stocks', 'ohlcv_daily')")
+    built(database, marts=marts)
+    unknown = (
+        "select count(*) > 0 from intermediate.int_index_members__unioned where broken_rules <> ''"
+    )
+    funds = "select count(*) > 0 from marts.etf_portfolios where component_type = 'ETF'"
+    assert database.rows(unknown) == [(True,)]
+    assert database.rows(funds) == [(False,)]
+
+    for dataset in ("ohlcv_daily", "stocks"):
+        given(database, f"dataset = '{dataset}'")
+        built(database, marts=marts)
+    assert database.rows(unknown) == [(False,)]
+    assert database.rows(funds) == [(True,)]
+    right = state()
+    again = "select model from ops.build_progress where cardinality(rebuilt_days) > 0"
+    built(database, marts=marts)
+    assert database.rows(again) == []
+    built(database, "--full-refresh", marts=marts)
+    assert state() == right
+
+
+def test_a_first_session_is_none_when_earlier_ones_come(put_aside: Database) -> None:
+    database = put_aside
+    marts = ("adjustment_factors",)
+    # a stock that lacks two sessions, the first of those that are there at first among them
+    database.execute(
+        "delete from raw.infomax__stock_hist where code = '990010' and date in ('20261001', '20261002');"
+        " delete from raw.infomax__stock_info where code = '990010' and date in ('20261001', '20261002')"
+    )
+    reason = "select reason from marts.adjustment_factors where stock_code = '990010' and ex_date = '2026-10-06'"
+    given(database, "dataset = 'ohlcv_daily' and collection_date >= '2026-10-01'")
+    built(database, marts=marts)
+    assert database.rows(reason) == [("FIRST_SESSION",)]
+    given(database, "dataset = 'ohlcv_daily' and collection_date < '2026-10-01'")
+    built(database, marts=marts)
+    assert database.rows(reason) == [("NO_PREVIOUS_CLOSE",)]
+    right = contents(database, marts)
+    built(database, "--full-refresh", marts=marts)
+    assert contents(database, marts) == right

@@ -2,7 +2,12 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_daily'], 'with_next_session': true},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['ohlcv_daily'],
+        'with_next_session': true,
+        'looks_again': 'days_of_bars_known_since',
+    },
     indexes=[{'columns': ['trade_date']}, {'columns': ['stock_code', 'trade_date'], 'unique': true}],
 ) }}
 
@@ -99,6 +104,7 @@ described as (
     select
         compared.*,
         stocks.market,
+        stocks.listing_date,
         listed_shares.shares_outstanding as shares,
         previous_shares.shares_outstanding as previous_shares,
         coalesce(stocks.listing_date = compared.trade_date, false) as is_listing_day,
@@ -180,6 +186,8 @@ final as (
         shares,
         previous_shares,
         tick,
+        market,
+        listing_date,
         coalesce(open_price = base_price, false) as is_opened_at_base,
         source,
         created_at

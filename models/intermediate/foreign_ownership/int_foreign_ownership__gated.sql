@@ -2,7 +2,12 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['foreign_ownership_daily'], 'gates': 'foreign_ownership_daily'},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['foreign_ownership_daily'],
+        'gates': 'foreign_ownership_daily',
+        'with_next_session': true,
+    },
     indexes=[{'columns': ['source', 'trade_date', 'gate'], 'unique': true}],
 ) }}
 

@@ -4,7 +4,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['index_components']},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['index_components'],
+        'looks_again': 'days_of_members_known_since',
+    },
     indexes=[{'columns': ['trade_date']}, {'columns': ['source', 'index_name', 'trade_date']}],
 ) }}
 
@@ -134,6 +138,7 @@ listed_markets as (
 placed as (
     select
         current_rows.*,
+        listed_markets.market,
         left(current_rows.index_name, 5) in ('KOSPI', 'KOSDA')
         and left(current_rows.index_name, 5) <> left(listed_markets.market, 5) as is_of_other_market,
         avg((left(current_rows.index_name, 5) <> left(listed_markets.market, 5))::integer) over (
@@ -173,6 +178,7 @@ final as (
         isin,
         trade_date,
         stock_name,
+        market,
         case
             when own_broken_rules = '' and is_held_back then 'HELD_WITH_ITS_LIST'
             else own_broken_rules

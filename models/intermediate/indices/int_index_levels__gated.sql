@@ -2,7 +2,12 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['index_daily'], 'gates': 'index_daily'},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['index_daily'],
+        'gates': 'index_daily',
+        'with_next_session': true,
+    },
     indexes=[{'columns': ['source', 'trade_date', 'gate'], 'unique': true}],
 ) }}
 

@@ -2,7 +2,12 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['investor_trading', 'ohlcv_daily'], 'gates': 'investor_trading'},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['investor_trading', 'ohlcv_daily'],
+        'gates': 'investor_trading',
+        'with_next_session': true,
+    },
     indexes=[{'columns': ['source', 'trade_date', 'gate'], 'unique': true}],
 ) }}
 

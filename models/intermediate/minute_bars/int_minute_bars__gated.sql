@@ -2,7 +2,12 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_minute'], 'gates': 'ohlcv_minute'},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['ohlcv_minute'],
+        'gates': 'ohlcv_minute',
+        'with_next_session': true,
+    },
     indexes=[{'columns': ['source', 'trade_date', 'gate'], 'unique': true}],
 ) }}
 

@@ -1,7 +1,12 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'base_date', 'datasets': ['etf_portfolios'], 'held_by': 'etf_portfolios'},
+    meta={
+        'day_column': 'base_date',
+        'datasets': ['etf_portfolios'],
+        'held_by': 'etf_portfolios',
+        'looks_again': 'days_of_funds_known_since',
+    },
     indexes=[{'columns': ['base_date']}, {'columns': ['component_code', 'base_date']}],
 ) }}
 

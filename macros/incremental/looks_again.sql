@@ -1,0 +1,56 @@
+{#
+    Days whose rows would be others by now, because a list of stocks has come since that they are judged by: queries of days as
+    texts, for meta.looks_again (see progress.sql). Each is empty after its days were made again, and reads what is in question
+    alone: it is asked in every build.
+#}
+
+{#  Of int_index_members__unioned: lists with an ISIN or a market that nobody knew  #}
+{% macro days_of_members_known_since() -%}
+    select distinct to_char(members.trade_date, 'YYYY-MM-DD')
+    from {{ this }} as members
+    where
+        (
+            members.broken_rules = 'ISIN_UNKNOWN'
+            and members.isin in (select identified.isin from {{ ref('int_stocks__identified') }} as identified)
+        )
+        or (
+            members.market is null
+            and members.stock_code in (
+                select versions.stock_code
+                from {{ ref('int_stocks__versioned') }} as versions
+                inner join {{ ref('markets') }} as markets on versions.vendor_market = markets.vendor_market
+            )
+        )
+{%- endmacro %}
+
+{#  Of int_adjustment_factors__computed: names whose market or listing date was another one, first bars that are no longer the first  #}
+{% macro days_of_bars_known_since() -%}
+    select to_char(judged.trade_date, 'YYYY-MM-DD')
+    from {{ this }} as judged
+    inner join {{ ref('stocks') }} as stocks on judged.stock_code = stocks.stock_code
+    where (judged.market, judged.listing_date) is distinct from (stocks.market, stocks.listing_date)
+    union
+    select to_char(judged.trade_date, 'YYYY-MM-DD')
+    from {{ this }} as judged
+    where
+        judged.reason = 'FIRST_SESSION'
+        and judged.listing_date is distinct from judged.trade_date
+        and exists (
+            select from {{ ref('ohlcv_daily') }} as bars
+            where bars.stock_code = judged.stock_code and bars.time < judged.trade_date
+        )
+{%- endmacro %}
+
+{#  Of etf_portfolios: components that are funds, as a list says by now  #}
+{% macro days_of_funds_known_since() -%}
+    select distinct to_char(components.base_date, 'YYYY-MM-DD')
+    from {{ ref('stocks') }} as funds
+    cross join lateral (
+        select portfolios.base_date
+        from {{ this }} as portfolios
+        where portfolios.component_code = funds.stock_code and portfolios.component_type = 'STOCK'
+        -- by the index on the component, code by code: of all rows these are next to none
+        offset 0
+    ) as components
+    where funds.security_type = 'ETF'
+{%- endmacro %}
