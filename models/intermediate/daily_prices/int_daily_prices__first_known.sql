@@ -1,5 +1,5 @@
 -- The best source's row of a stock and session as it was known before the next session opened: what a vendor corrected
--- after that is not in it, what it corrected in the same night is.
+-- after that is not in it, what it corrected in the same night is. A name that a correction adds was not known before.
 with
 
 -- asked with `not in`, which the planner takes for a rare hit; it would take a join for one that leaves no row
@@ -43,18 +43,21 @@ source_priorities as (
 ),
 
 replaced as (
-    select
+    select distinct on (source, stock_code, trade_date)
         source,
         stock_code,
         trade_date,
-        max(answer_number) as answer_number
+        answer_number,
+        -- what replaced it is known since then, however often it was told again
+        case when not was_dropped then replaced_at end as replaced_at
     from superseded
-    group by source, stock_code, trade_date
+    order by source, stock_code, trade_date, answer_number desc
 ),
 
 {% set columns = [
     'source', 'stock_code', 'trade_date', 'stock_name', 'vendor_market', 'open_price', 'close_price', 'base_price',
     'volume', 'trading_value', 'listed_shares', 'is_suspended', 'broken_rules', 'fetch_id', 'row_number', 'fetched_at',
+    'first_fetched_at', 'is_told_at_first',
 ] %}
 versions as (
     select
@@ -62,6 +65,7 @@ versions as (
         bars.{{ column }},
         {% endfor %}
         coalesce(replaced.answer_number, 0) + 1 as answer_number,
+        coalesce(replaced.replaced_at, bars.fetched_at) as known_since,
         null::timestamptz as dropped_at
     from bars
     left join replaced
@@ -73,6 +77,7 @@ versions as (
     select
         {{ columns | join(', ') }},
         answer_number,
+        fetched_at as known_since,
         case when was_dropped then replaced_at end as dropped_at
     from superseded
 ),
@@ -86,7 +91,12 @@ timely as (
     left join openings on calendar.next_session = openings.date
     where
         versions.broken_rules = ''
-        and (versions.answer_number = 1 or versions.fetched_at < openings.opens_at)
+        and (
+            -- null in rows that were built before it was told
+            (versions.answer_number = 1 and versions.is_told_at_first is not false)
+            or (versions.answer_number = 1 and versions.first_fetched_at < openings.opens_at)
+            or versions.known_since < openings.opens_at
+        )
         and (versions.dropped_at is null or versions.dropped_at >= openings.opens_at)
 ),
 

@@ -12,7 +12,7 @@
 ) }}
 
 {% set key = ['source', 'stock_code', 'trade_date'] %}
-{% set answer_columns = ['answer_id', 'replaced_by_answer_id', 'answer_replaced_at'] %}
+{% set answer_columns = ['answer_id', 'replaced_by_answer_id', 'answer_replaced_at', 'is_first_answer'] %}
 
 with
 
@@ -25,6 +25,7 @@ cells as (
         answer_id,
         replaced_by_answer_id,
         answer_replaced_at,
+        answer_number = 1 as is_first_answer,
         is_current
     from {{ ref('int_collection__answers') }}
     where
@@ -40,6 +41,7 @@ compared as (
     select
         *,
         min(fetched_at) over source_rows as first_fetched_at,
+        bool_or(is_first_answer) over source_rows as is_told_at_first,
         min(values_hash) over answer_rows <> max(values_hash) over answer_rows as has_conflicting_duplicate,
         hash_record_extended(
             row(
@@ -84,6 +86,6 @@ superseded_rows as (
     where begins_version and replaced_at is not null
 ),
 
-{{ daily_price_rules('superseded_rows', ['answer_number', 'replaced_at', 'was_dropped']) }}
+{{ daily_price_rules('superseded_rows', ['answer_number', 'replaced_at', 'was_dropped', 'is_told_at_first']) }}
 
 select * from final

@@ -23,20 +23,22 @@ cells as (
         collection_date,
         fetch_id,
         fetched_at,
-        is_current
+        is_current,
+        attempt_id = min(attempt_id) over (partition by source, collection_date, scope) as is_first_answer
     from {{ ref('int_collection__successful_cells') }}
     where
         dataset = 'ohlcv_daily'
         {{ and_in_days_to_rebuild('collection_date') }}
 ),
 
-{{ daily_price_answers() }},
+{{ daily_price_answers(['is_first_answer']) }},
 
 compared as (
     select
         *,
         row_number() over source_rows as recency,
         min(fetched_at) over source_rows as first_fetched_at,
+        bool_or(is_first_answer) over source_rows as is_told_at_first,
         min(values_hash) over answer_rows <> max(values_hash) over answer_rows as has_conflicting_duplicate
     from hashed
     window
@@ -55,6 +57,6 @@ current_rows as (
     where is_current and (recency = 1 or not has_its_day)
 ),
 
-{{ daily_price_rules('current_rows') }}
+{{ daily_price_rules('current_rows', ['is_told_at_first']) }}
 
 select * from final
