@@ -42,3 +42,17 @@ def test_a_name_that_a_correction_adds_was_in_no_universe_before_it(
         f"select time::text from marts.ohlcv_daily where stock_code = '{ADDED}'"
     ) == [(TUESDAY,)]
     assert database.rows(UNIVERSE) == as_first_told
+
+
+def test_a_base_price_that_is_corrected_later_changes_no_factor_of_the_day(
+    publisher: Publisher, as_first_told: list[tuple[object, ...]]
+) -> None:
+    close = CLOSES["000660"]
+    corrected = bar("000660", TUESDAY, Changes=float(close - 2 * close))
+    others = [bar(code, TUESDAY) for code in CLOSES if code != "000660"]
+    publisher.publish([corrected, *others, *(bar(code, MONDAY) for code in CLOSES)])
+    database = publisher.database
+    assert database.rows(
+        f"select base_price, factor::text from marts.adjustment_factors where stock_code = '000660' and ex_date = '{TUESDAY}'"
+    ) == [(2 * close, "2.000000000000")]
+    assert database.rows(UNIVERSE) == as_first_told

@@ -12,11 +12,20 @@
 
 with
 
-bars as (
+-- with the session before: a base price is held against its close
+known_bars as (
     select * from {{ ref('int_daily_prices__first_known') }}
     where
         stock_code ~ '^[0-9][0-9A-Z]{5}$'
-        {{ and_from_first_day_to_rebuild('trade_date') }}
+        and (
+            (true {{ and_from_first_day_to_rebuild('trade_date') }})
+            or (true {{ and_in_sessions_before_days_to_rebuild('trade_date') }})
+        )
+),
+
+bars as (
+    select * from known_bars
+    where true {{ and_from_first_day_to_rebuild('trade_date') }}
 ),
 
 calendar as (
@@ -67,6 +76,8 @@ factors as (
         stock_code,
         ex_date,
         factor,
+        base_price,
+        previous_close,
         reason
     from {{ ref('adjustment_factors') }}
 ),
@@ -194,6 +205,7 @@ described as (
         sector.sector_id,
         told.close_price,
         told.base_price,
+        bars_before.close_price as previous_close,
         told.volume,
         coalesce(told.listed_shares, listed.listed_shares) as listed_shares,
         told.is_suspended,
@@ -202,6 +214,9 @@ described as (
         free_float.floating_ratio
     from told
     left join markets on told.vendor_market = markets.vendor_market
+    left join calendar on told.time = calendar.date
+    left join known_bars as bars_before
+        on told.stock_code = bars_before.stock_code and calendar.previous_session = bars_before.trade_date
     {{ as_of_join('listings', 'listed', 'told.stock_code = listed.stock_code', 'told.time',
         known_before='told.known_before') }}
     {{ as_of_join('sector_versions', 'sector', 'told.stock_code = sector.stock_code', 'told.time',
@@ -213,8 +228,11 @@ described as (
 ticked as (
     select
         described.*,
-        factors.factor,
         factors.reason as factor_reason,
+        factors.factor,
+        -- factors are made of what is known now: one that was made of other prices than these was not known then
+        (factors.base_price, factors.previous_close) = (described.base_price, described.previous_close)
+            as is_factor_of_known_prices,
         coalesce(factors.reason = 'FIRST_SESSION', described.listing_date = described.time, false) as is_first_day,
         price_limits.limit_rate,
         ticks.price_froms,
@@ -285,8 +303,9 @@ final as (
         priced.floating_shares::bigint as floating_shares,
         priced.floating_ratio::numeric(5, 2) as floating_ratio,
         case
-            when priced.factor_reason is not null then priced.factor
-            when priced.base_price is not null then 1
+            when priced.factor_reason is not null and priced.is_factor_of_known_prices then priced.factor
+            when abs(priced.base_price - priced.previous_close) < coalesce(priced.tick, 1) then 1
+            else priced.base_price::numeric / priced.previous_close
         end::numeric(24, 12) as adjustment_factor,
         priced.upper_limit_price::integer as upper_limit_price,
         priced.lower_limit_price::integer as lower_limit_price,
