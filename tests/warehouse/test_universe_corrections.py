@@ -1,6 +1,6 @@
-"""What a corrected file changes later is in the marts of facts, and never in the universe of the day it speaks of.
+"""What a corrected file changes later is in the marts of facts, and in no universe or history of the day it speaks of.
 
-The tests of this file are one story of one yearly file that is published twice, and run in its order.
+The tests of this file are one story of one yearly file that is published again and again, and run in its order.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,11 @@ from tests.warehouse.test_revisions import CLOSES, MONDAY, TUESDAY, Publisher, b
 
 ADDED = "005380"
 UNIVERSE = "select stock_code, time::text, close_price, adjustment_factor::text from marts.stock_universe_daily order by 1, 2"
+
+HISTORY = (
+    "select stock_code, valid_from, valid_to, stock_name, market, known_from, known_to, known_basis"
+    " from marts.stocks_history order by stock_code, known_from, valid_from"
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,4 +60,24 @@ def test_a_base_price_that_is_corrected_later_changes_no_factor_of_the_day(
     assert database.rows(
         f"select base_price, factor::text from marts.adjustment_factors where stock_code = '000660' and ex_date = '{TUESDAY}'"
     ) == [(2 * close, "2.000000000000")]
+    assert database.rows(UNIVERSE) == as_first_told
+
+
+def test_a_name_that_is_corrected_or_dropped_later_changes_no_history_of_the_day(
+    publisher: Publisher, as_first_told: list[tuple[object, ...]]
+) -> None:
+    database = publisher.database
+    published = "known_basis <> 'PUBLISHED' or stock_code not in ('" + "', '".join(CLOSES) + "')"
+    assert database.rows(f"select * from marts.stocks_history where {published}") == []
+    history = database.rows(HISTORY)
+    described = "select security_type, upper_limit_price from marts.stock_universe_daily order by stock_code, time"
+    before = database.rows(described)
+    renamed = bar("000660", TUESDAY, Name="다른이름", Market="KOSDAQ", MarketId="KSQ")
+    # 035720 is in Tuesday's file no longer
+    publisher.publish([renamed, bar("005930", TUESDAY), *(bar(code, MONDAY) for code in CLOSES)])
+    assert database.rows(
+        f"select stock_code from marts.ohlcv_daily where time = '{TUESDAY}' order by 1"
+    ) == [("000660",), ("005930",)]
+    assert database.rows(HISTORY) == history
+    assert database.rows(described) == before
     assert database.rows(UNIVERSE) == as_first_told

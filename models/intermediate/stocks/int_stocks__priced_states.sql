@@ -1,6 +1,7 @@
 -- What a source's daily files said of a stock: one row per source, stock and session on which name, market or listed
 -- shares were others than on its bar before, and on which the files of its market went on without it. KONEX files may
 -- leave out what did not trade: absence from them says nothing. Files asked for by stock say nothing about the absent.
+-- A file speaks as it stood when the next session opened: what was corrected later was not known with it.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_from_day',
@@ -8,27 +9,88 @@
     indexes=[{'columns': ['source', 'stock_code', 'known_date'], 'unique': true}],
 ) }}
 
+{% set bar_columns = [
+    'source', 'vendor_market', 'stock_code', 'trade_date', 'stock_name', 'listed_shares', 'fetch_id', 'row_number',
+    'broken_rules',
+] %}
 {% set columns = [
     'source', 'market', 'segment', 'stock_code', 'list_date', 'stock_name', 'listed_shares', 'fetch_id', 'row_number',
 ] %}
 
 with
 
-bars as not materialized (
+openings as (
+    select
+        sessions.date,
+        next_sessions.opens_at
+    from {{ ref('trading_calendar') }} as sessions
+    inner join {{ ref('trading_calendar') }} as next_sessions on sessions.next_session = next_sessions.date
+),
+
+corrected_later as (
+    select
+        {% for column in bar_columns %}
+        superseded.{{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_daily_prices__superseded') }} as superseded
+    inner join openings on superseded.trade_date = openings.date
+    where
+        superseded.stock_code is not null
+        and superseded.replaced_at >= openings.opens_at
+        and (
+            (superseded.answer_number = 1 and superseded.is_told_at_first is not false)
+            or superseded.fetched_at < openings.opens_at
+        )
+        {{ and_from_first_day_to_rebuild('superseded.collection_date') }}
+),
+
+added_later as (
+    select
+        told.source,
+        told.stock_code,
+        told.trade_date
+    from {{ ref('int_daily_prices__unioned') }} as told
+    inner join openings on told.trade_date = openings.date
+    where
+        told.stock_code is not null
+        and told.is_told_at_first = false
+        and told.first_fetched_at >= openings.opens_at
+        {{ and_from_first_day_to_rebuild('told.collection_date') }}
+),
+
+not_as_known as (
     select
         source,
-        vendor_market,
         stock_code,
-        trade_date,
-        stock_name,
-        listed_shares,
-        fetch_id,
-        row_number,
-        broken_rules
-    from {{ ref('int_daily_prices__unioned') }}
+        trade_date
+    from corrected_later
+    union all
+    select
+        source,
+        stock_code,
+        trade_date
+    from added_later
+),
+
+bars as not materialized (
+    select
+        {% for column in bar_columns %}
+        told.{{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_daily_prices__unioned') }} as told
     where
-        trade_date is not null
-        {{ and_from_first_day_to_rebuild('collection_date') }}
+        told.trade_date is not null
+        and (told.source, told.stock_code, told.trade_date) not in (
+            select
+                not_as_known.source,
+                not_as_known.stock_code,
+                not_as_known.trade_date
+            from not_as_known
+        )
+        {{ and_from_first_day_to_rebuild('told.collection_date') }}
+    union all
+    select {{ bar_columns | join(', ') }}
+    from corrected_later
 ),
 
 markets as (
