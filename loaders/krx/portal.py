@@ -74,6 +74,20 @@ def _trade_days(answer: Answer) -> set[date]:
     return days
 
 
+def _fail_if_of_other_days(answer: Answer, asked: Sequence[Cell]) -> None:
+    """Refuse an answer whose days cannot be read, or that holds a day beyond those asked for.
+
+    Its rows would find no cell, and the days that were asked for would count as days without data, for good.
+    """
+    answer.fail_if_undated("trd_dd")
+    first, last = asked[0].day, asked[-1].day
+    strangers = [day for day in _trade_days(answer) if not first <= day <= last]
+    if strangers and not answer.error:
+        answer.error = (
+            f"{answer.endpoint}: asked for {first} to {last}, the answer holds {min(strangers)}; it is kept out"
+        )
+
+
 def _tells_nothing(answer: Answer, column: str) -> bool:
     """Every value is a dash: the day is a holiday, or has no figures yet."""
     return all(value in ("-", "", None) for value in answer.column(column))
@@ -204,6 +218,7 @@ def _collect_history(collection: Collection, cells: Sequence[Cell]) -> Iterator[
         if isin:
             params = {"isuCd": isin, **_span(group), "adjStkPrc": "1"}
             answer = ask(collection, attempt, "mdcstat01701", params, {"stock_code": code})
+            _fail_if_of_other_days(answer, group)
             came = _trade_days(answer)
         yield _outcome_of_one(attempt, isin, _not_there(collection, group, came))
 
@@ -227,6 +242,7 @@ def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterato
                 "detailView": "1",
             }
             answer = ask(collection, attempt, "mdcstat02303", params, {"stock_code": code})
+            _fail_if_of_other_days(answer, group)
             days.append(_trade_days(answer))
         # a day counts when all four calls tell it
         came = set.intersection(*days) if days else set()

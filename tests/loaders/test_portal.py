@@ -262,6 +262,32 @@ def test_a_code_without_an_isin_of_its_own_rule_is_looked_up(
     ) == [("005935",)]
 
 
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("2021년 01월 22일", "no trd_dd of the answer tells a day YYYYMMDD; one is '2021년 01월 22일'"),
+        ("21/01/22", "no trd_dd of the answer tells a day YYYYMMDD"),
+        ("2020/01/22", "asked for 2021-01-22 to 2021-01-22, the answer holds 2020-01-22"),
+    ],
+)
+@pytest.mark.parametrize("dataset", ["ohlcv_daily", "investor_trading"])
+def test_days_that_are_not_the_days_asked_for_leave_no_day_empty(
+    database: Database, portal: ReplayedPortal, dataset: str, label: str, words: str
+) -> None:
+    leaves = {f"TRDVAL{n}": "1,000" for n in range(1, 12)} | {"TRDVAL_TOT": "11,000"}
+    row = bar(TRD_DD=label) if dataset == "ohlcv_daily" else {"TRD_DD": label, **leaves}
+    portal.replace = lambda _form: (200, body(row, key="output"))
+    run = database.loaders(
+        "load", "--source", "krx", "--dataset", dataset, "--scope", "005930",
+        "--from", "2021-01-22", "--to", "2021-01-22", **portal.environment,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert words in run.stderr
+    assert database.rows(
+        f"select distinct status from raw.fetch_cells where dataset = '{dataset}'"
+    ) == [("FAILED",)]
+
+
 def test_a_code_that_nobody_knows_fails(database: Database, portal: ReplayedPortal) -> None:
     for name in ("finder_stkisu", "finder_listdelisu"):
         portal.add(finder(name, "123455"), body(key="block1"))
