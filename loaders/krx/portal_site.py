@@ -77,11 +77,16 @@ def check_status(status: int, body: bytes) -> None:
     Raises:
         SessionEndedError: LOGOUT, whatever the status (400 and 404 were seen).
         HostBlockedError: HTTP 403, or a page that speaks of a block.
+        SourceStoppedError: HTTP 429 that has lasted through all attempts.
     """
     _check_log_out(body)
     if status == 403 or _is_block_page(body):
         raise HostBlockedError(
             f"HTTP {status}: the data portal has blocked this address; it is left alone for a day"
+        )
+    if status == 429:
+        raise SourceStoppedError(
+            "HTTP 429 again and again: lower KRX_PORTAL_REQUESTS_PER_MINUTE and run again later"
         )
 
 

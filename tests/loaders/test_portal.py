@@ -262,6 +262,18 @@ def test_a_code_without_an_isin_of_its_own_rule_is_looked_up(
     ) == [("005935",)]
 
 
+def test_too_many_requests_end_the_asking(database: Database, portal: ReplayedPortal) -> None:
+    portal.replace = lambda _form: (429, b"")
+    run = database.loaders(
+        "load", "--source", "krx", "--dataset", "ohlcv_daily", "--scope", "KOSPI",
+        "--from", "2021-01-11", "--to", "2021-01-22", **portal.environment,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "lower KRX_PORTAL_REQUESTS_PER_MINUTE" in run.stderr
+    assert len(portal.forms) == 3, "one question, as often as a question may be asked"
+    assert database.rows("select count(*) from ops.host_blocks") == [(0,)]
+
+
 @pytest.mark.parametrize(
     ("label", "words"),
     [
