@@ -31,9 +31,20 @@ class KrxOpenApiSettings(SourceSettings):
 
 def _records(parsed: Any) -> Sequence[Any]:
     if not isinstance(parsed, dict) or not isinstance(parsed.get("OutBlock_1"), list):
+        _refuse_error(parsed)
         raise AnswerRejectedError("krx: the answer has no list OutBlock_1")
     records: Sequence[Any] = parsed["OutBlock_1"]
     return records
+
+
+def _refuse_error(parsed: Any) -> None:
+    """Say what an error says that comes with HTTP 200; a code that ends the asking ends it by whichever way it comes."""
+    if not isinstance(parsed, dict) or not {"respCode", "respMsg"} & parsed.keys():
+        return
+    code, message = str(parsed.get("respCode")), str(parsed.get("respMsg"))
+    if code in ("401", "429"):
+        _check_status(int(code), message.encode())
+    raise AnswerRejectedError(f"krx: the Open API says {message[:120]!r} (respCode {code})")
 
 
 def _check_status(status: int, body: bytes) -> None:

@@ -57,6 +57,34 @@ def test_a_wrong_token_stops_the_source_and_is_not_repeated_anywhere(
 
 
 @pytest.mark.parametrize(
+    ("body", "words", "answers"),
+    [
+        ({"respMsg": "Unauthorized Key", "respCode": "401"}, "the key is refused", 1),
+        ({"respMsg": "Unauthorized API Call", "respCode": "401"}, "was not applied for", 1),
+        ({"respMsg": "too many", "respCode": "429"}, "10,000 calls of the day are used up", 1),
+        ({"respMsg": "내부 오류", "respCode": "500"}, "the Open API says '내부 오류' (respCode 500)", 5),
+    ],
+)
+def test_an_error_of_the_open_api_inside_http_200_is_told_and_ends_what_it_ends(
+    new_database: Callable[..., Database],
+    simulator_without_portal: Simulator,
+    body: dict[str, str],
+    words: str,
+    answers: int,
+) -> None:
+    fresh = new_database(sample=True)
+    simulator_without_portal.plant_fault(path="stk_bydd_trd", kind="answer", body=body, times=5)
+    run = fresh.loaders(
+        "load", "--source", "krx", "--dataset", "ohlcv_daily", "--scope", "KOSPI",
+        "--from", "2026-05-11", "--to", "2026-05-15", **simulator_without_portal.environment,
+    )  # fmt: skip
+    simulator_without_portal.clear_faults()
+    assert run.returncode == 1
+    assert words in run.stderr
+    assert fresh.rows("select count(*) from raw.fetches") == [(answers,)]
+
+
+@pytest.mark.parametrize(
     ("fault", "words"),
     [
         ({"kind": "html"}, "web page, not JSON"),
