@@ -52,6 +52,10 @@ def _records(parsed: Any) -> Sequence[Any]:
             )
         if "사용량 제한" in message:
             raise SourceStoppedError(f"the daily quota is used up ({message}); run again tomorrow")
+        if "access_limit" in message:  # it has outlasted all attempts
+            raise SourceStoppedError(
+                "access_limit again and again: lower INFOMAX_REQUESTS_PER_MINUTE to what the contract allows, run again later"
+            )
         raise AnswerRejectedError(f"infomax: {message or 'error without a message'}")
     results = parsed.get("results")
     if not isinstance(results, list):

@@ -146,6 +146,22 @@ def test_a_spent_quota_is_told_as_text_or_as_an_object(
     assert asked, "the source was asked"
 
 
+def test_a_limit_a_minute_that_outlasts_all_attempts_stops_the_source(
+    new_database: Callable[..., Database], faults: Simulator
+) -> None:
+    fresh = new_database(sample=True)
+    faults.forget_requests()
+    faults.plant_fault(path="index/hist", kind="access_limit", times=99)
+    run = load(fresh, faults, "index_daily")
+    assert run.returncode == 1
+    assert "lower INFOMAX_REQUESTS_PER_MINUTE" in run.stderr
+    asked = sum(count for path, count in faults.requests().items() if path.endswith("index/hist"))
+    assert asked <= 6, "what two threads had under way, three attempts each"
+    faults.clear_faults()
+    faults.plant_fault(path="index/hist", kind="access_limit", times=2)
+    assert load(fresh, faults, "index_daily", "", "--strict").returncode == 0, "one that passes is waited for"
+
+
 def test_half_a_portfolio_is_kept_out(database: Database, faults: Simulator) -> None:
     faults.plant_fault(path="etf/port", kind="half")
     run = load(database, faults, "etf_portfolios", "993010")
