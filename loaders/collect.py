@@ -544,6 +544,21 @@ class Attempt:
         )
 
 
+def _what_shrank(before: Mapping[str, int], now: Mapping[str, int], allowed: float) -> str | None:
+    """Which list lost more records than it may, the whole or one of its parts; None where none did.
+
+    A part may always lose one record: of three ships the last but two may go, and no list shows why.
+    """
+    whole_before, whole_now = sum(before.values()), sum(now.values())
+    if whole_now < (1 - allowed) * whole_before:
+        return f"the list shrank from {whole_before} to {whole_now} records"
+    for part, count in sorted(before.items()):
+        left = now.get(part, 0)
+        if left < min((1 - allowed) * count, count - 1):
+            return f"its part {part} shrank from {count} to {left} records"
+    return None
+
+
 @dataclass
 class FeedResult:
     """Counts of one feed's run, for the summary."""
@@ -593,7 +608,7 @@ class _Batch:
         self._answers = 0
         self._without_statistics: dict[str, int] = defaultdict(int)
         # of lists that this run has taken in, by scope and day
-        self._lengths: dict[str, dict[date, int]] = defaultdict(dict)
+        self._lengths: dict[str, dict[date, dict[str, int]]] = defaultdict(dict)
 
     def _answered_scopes(self, cells: Sequence[Cell]) -> set[str]:
         """Scopes with an answer that a new one may repeat; one query instead of one a cell, where there is none."""
@@ -677,26 +692,30 @@ class _Batch:
             or self._collection.run.accept_shrunk_lists
         ):
             return outcome
-        records = sum(answer.row_count for answer in outcome.answers)
+        records = dict[str, int]()
+        for answer in outcome.answers:
+            part = str(answer.request.get(self._feed.list_part or "", ""))
+            records[part] = records.get(part, 0) + answer.row_count
         for cell in outcome.cells:
-            before = self._records_before(cell)
-            if records < (1 - allowed) * before:
+            lost = _what_shrank(self._records_before(cell), records, allowed)
+            if lost:
                 error = (
-                    f"{self._feed.name} {cell.scope}: the list shrank from {before} to {records} records, which is not"
-                    " believed; if it is true, load again with ACCEPT_SHRUNK_LISTS=true"
+                    f"{self._feed.name} {cell.scope}: {lost}, which is not believed; if it is true, load again with"
+                    " ACCEPT_SHRUNK_LISTS=true"
                 )
                 return replace(outcome, status=Status.FAILED, error=error, statuses={})
         for cell in outcome.cells:
             self._lengths[cell.scope][cell.day] = records
         return outcome
 
-    def _records_before(self, cell: Cell) -> int:
-        """Records of the list before, 0 where there is none; it may be one of this run that is not written yet."""
+    def _records_before(self, cell: Cell) -> dict[str, int]:
+        """Records of the list before by its parts, none where there is none; it may be one of this run, not written yet."""
         written = ledger.records_before(
             self._collection.connection,
             self._collection.source.name,
             self._feed.datasets[0],
             cell,
+            self._feed.list_part,
         )
         found = dict([written] if written else [])
         found |= {
@@ -704,7 +723,7 @@ class _Batch:
             for day, records in self._lengths[cell.scope].items()
             if timedelta() <= cell.day - day <= timedelta(days=ledger.LOOK_BACK_DAYS)
         }
-        return found[max(found)] if found else 0
+        return found[max(found)] if found else {}
 
     def _refuse_retracted(self, outcome: Outcome) -> Outcome:
         """An answer that was taken back and comes again is a failed cell: its rows must not return in silence."""

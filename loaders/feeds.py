@@ -261,6 +261,8 @@ class Feed:
         collected: whether a plain load takes part, or only one that names the source or a scope.
         may_shrink_by: part of the records by which a list may be shorter than the one before; a list that lost more is a
             failed cell. None for what may have any length.
+        list_part: field of the requests that divides a list into parts, each of which may shrink by no more either; None for
+            a list that is asked for as one.
         request_count: how many requests some cells take; for the plan.
         apart: divides cells into parts that do not depend on each other, to be collected several at a time; None where they
             have to follow each other.
@@ -280,6 +282,7 @@ class Feed:
     scope_pattern: str | None = None
     collected: Collected = Collected.ALWAYS
     may_shrink_by: float | None = None
+    list_part: str | None = None
     request_count: Callable[[Sequence[Cell]], int] = len
     apart: Callable[[Sequence[Cell]], Iterator[Sequence[Cell]]] | None = None
     poll: Collector | None = None

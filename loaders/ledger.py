@@ -177,23 +177,38 @@ def looked_at_cells(
 
 
 def records_before(
-    connection: psycopg.Connection, source: str, dataset: str, cell: Cell
-) -> tuple[date, int] | None:
-    """Day and records of the newest successful answers to a scope before or on a day, or None where there are none."""
-    row = connection.execute(
+    connection: psycopg.Connection, source: str, dataset: str, cell: Cell, part_field: str | None
+) -> tuple[date, dict[str, int]] | None:
+    """Day and records of the newest successful answers to a scope before or on a day, or None where there are none.
+
+    Args:
+        connection: to the warehouse.
+        source: name of the source.
+        dataset: one dataset of the feed.
+        cell: scope and day.
+        part_field: of the requests, whose value names the part of the list that they asked for; None for a list that is one.
+    """
+    rows = connection.execute(
         """
-        select cells.collection_date, sum(fetches.row_count)
+        with newest as (
+            select cells.collection_date, cells.attempt_id
+            from raw.fetch_cells as cells
+            where cells.source = %(source)s
+                and cells.dataset = %(dataset)s
+                and cells.scope = %(scope)s
+                and cells.collection_date between %(day)s - %(look_back)s and %(day)s
+                and cells.status in ('SUCCESS', 'UNCHANGED')
+                and cells.attempt_id not in (select attempt_id from raw.retracted_attempts)
+            order by cells.collection_date desc, cells.attempt_id desc
+            limit 1
+        )
+        select cells.collection_date, coalesce(fetches.request ->> %(part_field)s::text, ''), sum(fetches.row_count)::bigint
         from raw.fetch_cells as cells
+        inner join newest
+            on cells.attempt_id = newest.attempt_id and cells.collection_date = newest.collection_date
         inner join raw.fetches as fetches on cells.fetch_id = fetches.fetch_id
-        where cells.source = %(source)s
-            and cells.dataset = %(dataset)s
-            and cells.scope = %(scope)s
-            and cells.collection_date between %(day)s - %(look_back)s and %(day)s
-            and cells.status in ('SUCCESS', 'UNCHANGED')
-            and cells.attempt_id not in (select attempt_id from raw.retracted_attempts)
-        group by cells.collection_date, cells.attempt_id
-        order by cells.collection_date desc, cells.attempt_id desc
-        limit 1
+        where cells.source = %(source)s and cells.dataset = %(dataset)s and cells.scope = %(scope)s
+        group by 1, 2
         """,
         {
             "source": source,
@@ -201,9 +216,10 @@ def records_before(
             "scope": cell.scope,
             "day": cell.day,
             "look_back": LOOK_BACK_DAYS,
+            "part_field": part_field,
         },
-    ).fetchone()
-    return (row[0], int(row[1])) if row else None
+    ).fetchall()
+    return (rows[0][0], {part: records for _, part, records in rows}) if rows else None
 
 
 @dataclass(frozen=True)

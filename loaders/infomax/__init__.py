@@ -25,6 +25,7 @@ SERVICE = Service(
             collect=lists.collect_master,
             latest_only=True,
             may_shrink_by=0.2,
+            list_part="type",
             published_at=IN_THE_MORNING,
             request_count=lists.master_requests,
         ),

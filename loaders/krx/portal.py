@@ -83,9 +83,7 @@ def _fail_if_of_other_days(answer: Answer, asked: Sequence[Cell]) -> None:
     first, last = asked[0].day, asked[-1].day
     strangers = [day for day in _trade_days(answer) if not first <= day <= last]
     if strangers and not answer.error:
-        answer.error = (
-            f"{answer.endpoint}: asked for {first} to {last}, the answer holds {min(strangers)}; it is kept out"
-        )
+        answer.error = f"{answer.endpoint}: asked for {first} to {last}, the answer holds {min(strangers)}; it is kept out"
 
 
 def _tells_nothing(answer: Answer, column: str) -> bool:
@@ -383,6 +381,7 @@ SERVICE = Service(
             "portal_delisted",
             "delisted_stocks",
             _collect_delisted,
+            list_part="strtDd",
             request_count=lambda cells: sum(
                 len(list(_delisting_spans(cell.day))) for cell in cells
             ),

@@ -62,7 +62,11 @@ def test_a_wrong_token_stops_the_source_and_is_not_repeated_anywhere(
         ({"respMsg": "Unauthorized Key", "respCode": "401"}, "the key is refused", 1),
         ({"respMsg": "Unauthorized API Call", "respCode": "401"}, "was not applied for", 1),
         ({"respMsg": "too many", "respCode": "429"}, "10,000 calls of the day are used up", 1),
-        ({"respMsg": "내부 오류", "respCode": "500"}, "the Open API says '내부 오류' (respCode 500)", 5),
+        (
+            {"respMsg": "내부 오류", "respCode": "500"},
+            "the Open API says '내부 오류' (respCode 500)",
+            5,
+        ),
     ],
 )
 def test_an_error_of_the_open_api_inside_http_200_is_told_and_ends_what_it_ends(

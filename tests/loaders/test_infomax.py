@@ -159,7 +159,9 @@ def test_a_limit_a_minute_that_outlasts_all_attempts_stops_the_source(
     assert asked <= 6, "what two threads had under way, three attempts each"
     faults.clear_faults()
     faults.plant_fault(path="index/hist", kind="access_limit", times=2)
-    assert load(fresh, faults, "index_daily", "", "--strict").returncode == 0, "one that passes is waited for"
+    assert load(fresh, faults, "index_daily", "", "--strict").returncode == 0, (
+        "one that passes is waited for"
+    )
 
 
 def test_half_a_portfolio_is_kept_out(database: Database, faults: Simulator) -> None:
@@ -175,6 +177,27 @@ def test_half_a_list_of_members_is_not_believed(database: Database, faults: Simu
     run = load(database, faults, "index_components", "KOSPI200")
     assert run.returncode == 1
     assert "the list shrank from" in run.stderr
+
+
+def test_a_type_without_names_is_no_mass_delisting(
+    new_database: Callable[..., Database], faults: Simulator
+) -> None:
+    fresh = new_database(sample=True)
+    assert load(fresh, faults, "stocks").returncode == 0
+    faults.plant_fault(path="stock/code?type=EF", kind="empty", times=2)
+    run = load(fresh, faults, "stocks")
+    assert run.returncode == 1
+    assert (
+        "stock_code ALL: its part EF shrank from 3 to 0 records, which is not believed"
+        in run.stderr
+    )
+    assert newest(fresh, "stocks") == [("FAILED",)]
+    accepting = faults.environment | {"ACCEPT_SHRUNK_LISTS": "true"}
+    run = fresh.loaders(
+        "load", "--source", "infomax", "--dataset", "stocks", "--refresh", **accepting
+    )
+    assert run.returncode == 0, run.stderr
+    assert newest(fresh, "stocks") == [("SUCCESS",)]
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,31 @@ def test_a_day_full_of_dashes_is_not_published(database: Database, portal: Repla
     ]
 
 
+def delistings(count: int) -> bytes:
+    row = {
+        "ISU_CD": "000010", "ISU_NM": "이름", "MKT_NM": "KOSPI", "SECUGRP_NM": "주권", "KIND_STKCERT_TP_NM": "보통주",
+        "LIST_DD": "1990/01/04", "DELIST_DD": "2004/01/05", "DELIST_RSN_DSC": "피흡수합병", "ARRANTRD_MKTACT_ENFORCE_DD": "",
+        "ARRANTRD_END_DD": "", "IDX_IND_NM": "", "PARVAL": "5,000", "LIST_SHRS": "1,000", "TO_ISU_SRT_CD": "",
+        "TO_ISU_ABBRV": "",
+    }  # fmt: skip
+    return body(*[row | {"ISU_CD": f"{n:05d}0"} for n in range(count)], key="output")
+
+
+def test_two_years_without_a_delisting_where_there_were_some_take_nothing_back(
+    database: Database, portal: ReplayedPortal
+) -> None:
+    portal.replace = lambda _form: (200, delistings(10))
+    command = ("load", "--source", "krx", "--dataset", "delisted_stocks", "--refresh")
+    assert database.loaders(*command, **portal.environment).returncode == 0
+    portal.replace = lambda form: (200, delistings(0 if form["strtDd"] == "20031229" else 10))
+    run = database.loaders(*command, **portal.environment)
+    assert run.returncode == 1
+    assert "its part 20031229 shrank from 10 to 0 records" in run.stderr
+    assert database.rows(
+        "select distinct status from raw.fetch_cells where attempt_id = (select max(attempt_id) from raw.fetch_cells)"
+    ) == [("FAILED",)]
+
+
 def finder(name: str, text: str) -> Form:
     return {"bld": f"dbms/comm/finder/{name}", "mktsel": "ALL", "searchText": text, "typeNo": "0"}
 
@@ -277,7 +302,10 @@ def test_too_many_requests_end_the_asking(database: Database, portal: ReplayedPo
 @pytest.mark.parametrize(
     ("label", "words"),
     [
-        ("2021년 01월 22일", "no trd_dd of the answer tells a day YYYYMMDD; one is '2021년 01월 22일'"),
+        (
+            "2021년 01월 22일",
+            "no trd_dd of the answer tells a day YYYYMMDD; one is '2021년 01월 22일'",
+        ),
         ("21/01/22", "no trd_dd of the answer tells a day YYYYMMDD"),
         ("2020/01/22", "asked for 2021-01-22 to 2021-01-22, the answer holds 2020-01-22"),
     ],
