@@ -34,6 +34,7 @@ SERVICE = Service(
             datasets=("delisted_stocks",),
             collect=lists.collect_delisted,
             latest_only=True,
+            may_shrink_by=0.2,
             published_at=IN_THE_MORNING,
             scopes=lists.delisting_years,
         ),

@@ -107,11 +107,15 @@ def master_requests(cells: Sequence[Cell]) -> int:
 
 
 def delisting_years(collection: Collection, day: date) -> list[str]:
-    """Years to ask for: each past one once, this and the last one at every look."""
+    """Years to ask for: each past one until it is known, this and the last one at every look.
+
+    A past year without a name is believed on the second day that says so: one bad day would leave it empty for good.
+    """
     known = collection.connection.execute(
-        "select distinct scope from raw.fetch_cells where source = 'infomax'"
+        "select scope from raw.fetch_cells where source = 'infomax'"
         " and dataset = 'delisted_stocks' and status in ('SUCCESS', 'UNCHANGED', 'EMPTY')"
         " and attempt_id not in (select attempt_id from raw.retracted_attempts)"
+        " group by scope having bool_or(status <> 'EMPTY') or count(distinct collection_date) > 1"
     )
     done = {scope for (scope,) in known}
     years = range(FIRST_DELISTING_YEAR, day.year + 1)

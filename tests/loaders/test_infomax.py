@@ -1,12 +1,15 @@
 """Infomax where it misbehaves: cuts, halves, other codes, other days, renamed fields, foreign bytes, spent quotas."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from loaders.calendar import KST
 from sandbox.simulator.server import Simulator, running_simulator
 from tests.conftest import Database
+from tests.replay import Reply, replaying
 
 DAYS = ("--from", "2026-05-11", "--to", "2026-05-15")
 # endpoint, dataset, scope, a field that the marts need, a field with a code
@@ -177,6 +180,59 @@ def test_half_a_list_of_members_is_not_believed(database: Database, faults: Simu
     run = load(database, faults, "index_components", "KOSPI200")
     assert run.returncode == 1
     assert "the list shrank from" in run.stderr
+
+
+def expired(*codes: str) -> Reply:
+    row = {"market_type": "코스닥", "equity_type": "ST", "kr_name": "이름", "listed_date": 20010102}
+    return Reply(
+        {
+            "success": True,
+            "results": [
+                row | {"code": code, "isin": f"KR7{code}003", "delisted_date": 20260105}
+                for code in codes
+            ],
+        }
+    )
+
+
+def test_delistings_of_a_year_are_not_undone_by_half_a_list(
+    new_database: Callable[..., Database],
+) -> None:
+    real = new_database()
+    codes = [f"{number:05d}0" for number in range(10)]
+    command = ("load", "--source", "infomax", "--dataset", "delisted_stocks", "--scope")
+    year = str((datetime.now(KST) - timedelta(days=10)).year)
+    with replaying(lambda _asked: expired(*codes)) as vendor:
+        environment = {"INFOMAX_BASE_URL": vendor.base_url, "INFOMAX_TOKEN": "secret-token"}
+        assert real.loaders(*command, year, **environment).returncode == 0
+    with replaying(lambda _asked: expired(*codes[:5])) as vendor:
+        environment["INFOMAX_BASE_URL"] = vendor.base_url
+        run = real.loaders(*command, year, "--refresh", **environment)
+    assert run.returncode == 1
+    assert f"stock_expired {year}: the list shrank from 10 to 5 records" in run.stderr
+
+
+def test_a_past_year_without_delistings_is_asked_for_on_a_second_day(
+    new_database: Callable[..., Database],
+) -> None:
+    real = new_database()
+    command = ("load", "--source", "infomax", "--dataset", "delisted_stocks")
+    asked: list[int] = []
+    with replaying(lambda _asked: expired()) as vendor:
+        environment = {
+            "INFOMAX_BASE_URL": vendor.base_url,
+            "INFOMAX_TOKEN": "secret-token",
+            "INFOMAX_REQUESTS_PER_MINUTE": "0",
+        }
+        for _ in range(3):
+            before = len(vendor.asked)
+            assert real.loaders(*command, **environment).returncode == 0
+            asked.append(len(vendor.asked) - before)
+            # as if what is there were of the day before
+            real.execute("update raw.fetch_cells set collection_date = collection_date - 1")
+    ((newest_year,),) = real.rows("select max(scope::integer) from raw.fetch_cells")
+    years = int(str(newest_year)) - 1995 + 1
+    assert asked == [years, years, 2], "then this year and the last one alone"
 
 
 def test_a_type_without_names_is_no_mass_delisting(
