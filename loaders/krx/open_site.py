@@ -12,7 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from loaders.collect import Collection, Question
 from loaders.config import SourceSettings
 from loaders.errors import AnswerRejectedError, HostBlockedError, RequestFailedError
-from loaders.feeds import Cadence, Cell, Feed, Outcome, Service
+from loaders.feeds import Cadence, Cell, Feed, Outcome, Service, Status
 
 VENDOR_URL = "https://open.krx.co.kr"
 ENDPOINT = "mkd01100305_01"
@@ -92,7 +92,8 @@ def _collect_holidays(collection: Collection, cells: Sequence[Cell]) -> Iterator
                     sent_as="form",
                 )
             )
-        yield attempt.outcome()
+        # no year is without a holiday: an empty list has not been made yet
+        yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
 
 SERVICE = Service(

@@ -123,7 +123,7 @@ def _collect_codes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Ou
             ask(collection, attempt, finder, _finder())
             if attempt.is_stopped:
                 break
-        yield attempt.outcome()
+        yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
 
 def _finder(text: str = "") -> dict[str, str]:
@@ -135,7 +135,7 @@ def _collect_funds(collection: Collection, cells: Sequence[Cell]) -> Iterator[Ou
     for cell in cells:
         attempt = collection.attempt([cell])
         ask(collection, attempt, "mdcstat04601", {})
-        yield attempt.outcome()
+        yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
 
 def _delisting_spans(until: date) -> Iterator[tuple[date, date]]:
@@ -163,7 +163,7 @@ def _collect_delisted(collection: Collection, cells: Sequence[Cell]) -> Iterator
             ask(collection, attempt, "mdcstat23801", params)
             if attempt.is_stopped:
                 break
-        yield attempt.outcome()
+        yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
 
 def _isin(collection: Collection, attempt: Attempt, code: str, day: date) -> str | None:

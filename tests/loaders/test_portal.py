@@ -231,6 +231,23 @@ def test_a_day_full_of_dashes_is_not_published(database: Database, portal: Repla
     ]
 
 
+@pytest.mark.parametrize(
+    "dataset", ["etf_list", "security_codes", "delisted_stocks", "trading_calendar"]
+)
+def test_a_list_that_is_never_empty_is_asked_for_again(
+    database: Database, portal: ReplayedPortal, dataset: str
+) -> None:
+    empty = {"block1": []} if dataset == "trading_calendar" else {"output": []}
+    portal.replace = lambda _form: (200, json.dumps(empty).encode())
+    command = ("load", "--source", "krx", "--dataset", dataset)
+    run = database.loaders(*command, **portal.environment)
+    assert run.returncode == 0, run.stderr
+    assert database.rows("select distinct status from raw.fetch_cells") == [("NOT_PUBLISHED",)]
+    before = database.rows("select count(*) from raw.fetches")
+    database.loaders(*command, **portal.environment)
+    assert database.rows("select count(*) from raw.fetches") > before
+
+
 def delistings(count: int) -> bytes:
     row = {
         "ISU_CD": "000010", "ISU_NM": "이름", "MKT_NM": "KOSPI", "SECUGRP_NM": "주권", "KIND_STKCERT_TP_NM": "보통주",
