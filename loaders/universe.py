@@ -70,11 +70,11 @@ def read_listings(connection: psycopg.Connection, queries: Iterable[str]) -> Seq
             -- a list of funds knows them better than one that calls everything a stock
             coalesce(max(kind) filter (where kind <> 'STOCK'), 'STOCK'),
             bool_or(is_konex),
-            coalesce(translate(listed, '-/', ''), ''),
-            max(translate(delisted, '-/', ''))
+            coalesce(translate(listed, '-/.', ''), ''),
+            max(translate(delisted, '-/.', ''))
         from ({union}) as listings (code, isin, kind, is_konex, listed, delisted)
         where code ~ '^[0-9][0-9A-Z]{{5}}$'
-        group by code, coalesce(translate(listed, '-/', ''), '')
+        group by code, coalesce(translate(listed, '-/.', ''), '')
         order by code
         """  # noqa: S608 - the queries are the sources' own
     )

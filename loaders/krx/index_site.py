@@ -310,7 +310,7 @@ def _known_events(collection: Collection, scope: str, start: date, end: date) ->
             and cells.scope = %s
             and cells.status = any(%s)
             and cells.attempt_id not in (select attempt_id from raw.retracted_attempts)
-            and translate(logged.appl_dd, '/-', '') between %s and %s
+            and translate(logged.appl_dd, '/-.', '') between %s and %s
         """,
         (
             collection.source.name,
