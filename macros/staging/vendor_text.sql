@@ -50,9 +50,9 @@
 {%- endmacro %}
 
 {#
-    date from YYYYMMDD, YYYY-MM-DD, YYYY/MM/DD or YYYY.MM.DD of 1900 to 2099, or NULL: the loaders read as many, and a cell
-    whose days they can read counts as done. The pattern lets only days through that exist, because PostgreSQL 15 has no cast
-    that fails softly. Example: to_date8('source_rows.date')
+    date from YYYYMMDD, YYYY-MM-DD, YYYY/MM/DD or YYYY.MM.DD of 1900 to 2099, or NULL: the loaders read as many, and a
+    cell whose days they can read counts as done. The pattern lets only days through that exist, because PostgreSQL 15
+    has no cast that fails softly. Example: to_date8('source_rows.date')
 #}
 {% macro to_date8(column) -%}
     {%- set leap_year = '((19|20)(0[48]|[2468][048]|[13579][26])|2000)' -%}

@@ -99,7 +99,7 @@ unioned as (
         list_states.listed_shares,
         list_states.is_listed
     from list_states
-    left join markets on list_states.vendor_market = markets.vendor_market
+    {{ left_join_market('list_states.vendor_market') }}
     left join security_types on list_states.vendor_security_type = security_types.vendor_type
     union all
     select
@@ -121,7 +121,7 @@ unioned as (
     from delisted
     inner join first_told
         on delisted.stock_code = first_told.stock_code and delisted.delisting_date = first_told.delisting_date
-    left join markets on delisted.vendor_market = markets.vendor_market
+    {{ left_join_market('delisted.vendor_market') }}
     left join security_types on delisted.vendor_security_type = security_types.vendor_type
     union all
     select

@@ -176,7 +176,7 @@ ranked as (
         ) as preference
     from views
     left join source_priorities on views.source = source_priorities.source
-    left join markets on views.vendor_market = markets.vendor_market
+    {{ left_join_market('views.vendor_market') }}
     left join security_types on views.vendor_security_type = security_types.vendor_type
 ),
 
