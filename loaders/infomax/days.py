@@ -1,9 +1,9 @@
 """The whole market on one day: daily bars of many names in one call, and the ranking that they are checked against."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from loaders.collect import Collection
-from loaders.feeds import Cell, Outcome, Status
+from loaders.feeds import Answer, Cell, Outcome, Status
 from loaders.infomax import api
 from loaders.infomax.lists import MASTER_TYPES
 
@@ -44,13 +44,25 @@ def collect_bars(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outc
             if attempt.is_stopped:
                 break
         outcome = attempt.outcome(when_empty=Status.NOT_PUBLISHED)
-        if outcome.status is Status.SUCCESS and attempt.row_count < COMPLETE_ENOUGH * len(codes):
+        # by name: the same rows twice, or rows of another day, make no day complete
+        told = _names_told(attempt.answers, api.yyyymmdd(cell.day))
+        if outcome.status is Status.SUCCESS and len(told) < COMPLETE_ENOUGH * len(codes):
             outcome.status = Status.PARTIAL
             outcome.error = (
-                f"only {attempt.row_count} of {len(codes)} listed names on {cell.day};"
+                f"only {len(told)} of {len(codes)} listed names on {cell.day};"
                 " the vendor has not finished the day"
             )
         yield outcome
+
+
+def _names_told(answers: Iterable[Answer], asked: str) -> set[str | None]:
+    """Codes of which the answers tell the day that was asked for."""
+    return {
+        code
+        for answer in answers
+        for code, day in zip(answer.column("code"), answer.days("date"), strict=True)
+        if day == asked
+    }
 
 
 def rank_requests(cells: Sequence[Cell]) -> int:

@@ -9,7 +9,7 @@ import pytest
 from loaders.calendar import KST
 from sandbox.simulator.server import Simulator, running_simulator
 from tests.conftest import Database
-from tests.replay import Reply, replaying
+from tests.replay import Asked, Reply, replaying
 
 DAYS = ("--from", "2026-05-11", "--to", "2026-05-15")
 # endpoint, dataset, scope, a field that the marts need, a field with a code
@@ -180,6 +180,44 @@ def test_half_a_list_of_members_is_not_believed(database: Database, faults: Simu
     run = load(database, faults, "index_components", "KOSPI200")
     assert run.returncode == 1
     assert "the list shrank from" in run.stderr
+
+
+@pytest.mark.parametrize("others", [{}, {"date": 20260508}])
+def test_half_a_day_told_twice_is_half_a_day(
+    new_database: Callable[..., Database], others: dict[str, int]
+) -> None:
+    real = new_database()
+    codes = [f"{number:05d}0" for number in range(10)]
+    listed = {
+        "market": "거래소(코스피)",
+        "equity_type": "주식",
+        "kr_name": "이름",
+        "listed_date": 20010102,
+    }
+    prices = ("base_price", "open_price", "high_price", "low_price", "close_price", "change", "change_rate",
+              "trading_volume", "trading_value", "listed_shares")  # fmt: skip
+
+    def answer(asked: Asked) -> Reply:
+        if asked.fields.get("type") == "ST":
+            found = [listed | {"code": code, "isin": f"KR7{code}003"} for code in codes]
+        elif asked.path.endswith("stock/info"):
+            bar = listed | dict.fromkeys(prices, 1000) | {"date": 20260511}
+            found = [bar | {"code": code, "isin": f"KR7{code}003"} for code in codes[:5]]
+            found += [row | others for row in found]
+        else:
+            found = []
+        return Reply({"success": True, "results": found})
+
+    with replaying(answer) as vendor:
+        environment = {"INFOMAX_BASE_URL": vendor.base_url, "INFOMAX_TOKEN": "secret-token"}
+        environment["INFOMAX_REQUESTS_PER_MINUTE"] = "0"
+        load_one = ("load", "--source", "infomax", "--dataset")
+        assert real.loaders(*load_one, "stocks", **environment).returncode == 0
+        run = real.loaders(
+            *load_one, "ohlcv_daily", "--from", "2026-05-11", "--to", "2026-05-11", **environment
+        )
+    assert "only 5 of 10 listed names on 2026-05-11" in run.stderr
+    assert newest(real, "ohlcv_daily") == [("PARTIAL",)]
 
 
 def expired(*codes: str) -> Reply:
