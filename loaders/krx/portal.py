@@ -20,6 +20,8 @@ INVESTOR_CODES = (
     "1000", "2000", "3000", "3100", "4000", "5000", "6000", "7050", "7100", "8000", "9000", "9001", "9999",
 )  # fmt: skip
 """invstTpCd of the eleven types, of institutions in total (7050) and of all (9999)."""
+EVERY_TYPE_SINCE = date(2010, 1, 4)
+"""From here on a type without any stock of a market is a gap; older days may know fewer types."""
 DAYS_PER_REQUEST = 730
 FIRST_DELISTING = date(1990, 1, 1)
 FINAL_AT = time(20, 30)
@@ -262,7 +264,27 @@ def _collect_investors_of_market(
             ask(collection, attempt, "mdcstat02401", params)
             if attempt.is_stopped:
                 break
+        _fail_if_type_is_missing(attempt, cell)
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
+
+
+def _fail_if_type_is_missing(attempt: Attempt, cell: Cell) -> None:
+    """Refuse a day of which one type is missing while others came: read as nothing traded, it would spoil every stock's sums.
+
+    Of KONEX it may be true: on many days no bank and no insurer trades there.
+    """
+    silent = [
+        str(answer.request["invstTpCd"])
+        for answer in attempt.answers
+        if not answer.row_count and not answer.error
+    ]
+    is_judged = cell.scope != "KONEX" and cell.day >= EVERY_TYPE_SINCE
+    if is_judged and silent and attempt.row_count:
+        error = (
+            f"data portal: no stock of {cell.scope} on {cell.day} for invstTpCd {', '.join(silent)}, while other types"
+            " have some; run again later"
+        )
+        attempt.fail("mdcstat02401", attempt.answers[-1].request, error)
 
 
 def _collect_members(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:

@@ -386,7 +386,7 @@ PLANTS = (
     # --- page dropped
     Plant("page dropped", "of minutes, the earlier ones", Feed(MINUTES.asked + r".*FID_INPUT_HOUR_1=1[0-3]", "minute_bars", "kis", "?FID_INPUT_ISCD", "stck_bsop_date"), MINUTE_DAY, "990220", dropped, TEST, "minutes kis 990220 2026-05-15"),
     Plant("page dropped", "of minutes, between two others", MINUTES, MINUTE_DAY, "990020", middle_third, WARN, "RUNNING_TOTAL_GAP"),
-    Plant("page dropped", "of flows: one type of a market", KRX_FLOWS, FRI, "*", dropped, REJECT, "rejected investor_trading krx 991200 2026-05-08 TOTAL_NOT_SUM", {"?invstTpCd": "3000", "?mktId": "KSQ"}),
+    Plant("page dropped", "of flows: one type of a market", KRX_FLOWS, FRI, "*", dropped, LOADER, "cell investor_trading krx KOSDAQ 2026-05-08", {"?invstTpCd": "3000", "?mktId": "KSQ"}),
     Plant("page dropped", "of bars: a name", BARS, WED, "991200", dropped, TEST, "missing daily_prices infomax 991200 2026-05-06"),
     Plant("page dropped", "of floats: a sector", Feed(FLOATS.asked + r".*dt=20260508.*sec_cd=G45\b", "floating_shares", "wics", "", ""), "", "*", dropped, LOADER, "cell floating_shares wics ALL 2026-05-08"),
     # --- page doubled

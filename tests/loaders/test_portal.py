@@ -383,6 +383,27 @@ def test_investors_of_one_stock_take_four_calls_that_all_must_come(
     assert database.rows("select distinct status from raw.fetch_cells") == [("EMPTY",)]
 
 
+@pytest.mark.parametrize(
+    ("market", "silent", "status"),
+    [("KOSPI", "3100", "PARTIAL"), ("KONEX", "3100", "SUCCESS"), ("KOSPI", "", "SUCCESS")],
+)
+def test_a_type_of_which_no_stock_comes_is_missing_and_not_idle(
+    database: Database, portal: ReplayedPortal, market: str, silent: str, status: str
+) -> None:
+    amounts = ("ASK_TRDVOL", "BID_TRDVOL", "NETBID_TRDVOL", "ASK_TRDVAL", "BID_TRDVAL", "NETBID_TRDVAL")  # fmt: skip
+    row = {"ISU_SRT_CD": "005930", "ISU_NM": "삼성전자"} | dict.fromkeys(amounts, "0")
+    portal.replace = lambda form: (
+        200,
+        body(*([] if form["invstTpCd"] == silent else [row]), key="output"),
+    )
+    run = database.loaders(
+        "load", "--source", "krx", "--dataset", "investor_trading", "--scope", market,
+        "--from", "2021-01-22", "--to", "2021-01-22", **portal.environment,
+    )  # fmt: skip
+    assert ("invstTpCd 3100, while other types have some" in run.stderr) == (status == "PARTIAL")
+    assert database.rows("select distinct status from raw.fetch_cells") == [(status,)]
+
+
 def holidays(*days: str) -> bytes:
     rows = [
         {"calnd_dd": day, "dy_tp_cd": "목", "kr_dy_tp": "목요일", "holdy_nm": "휴일"}
