@@ -42,6 +42,7 @@ from loaders.errors import (
     SourceStoppedError,
 )
 from loaders.feeds import (
+    STOCK_CODE,
     Answer,
     Cadence,
     Cell,
@@ -76,6 +77,8 @@ WORTH_THREADS_SECONDS = 0.002
 
 So quick are the answers that a killed load had received.
 """
+MAY_BE_NO_STOCK_CODE = 0.2
+"""Part of the codes of a list of stocks that may be none."""
 FAILURES_BEFORE_STOP = 3
 """Requests in a row without any answer after which a host counts as unreachable; those under way together count once."""
 
@@ -509,6 +512,22 @@ class Attempt:
         """Remember an answer that was asked for beside the attempt (after a token that had to be replaced)."""
         self._answers.append(answer)
         return answer
+
+    def fail_if_codes_are_none(self, column: str) -> None:
+        """Refuse a list most of whose codes are no stock codes: whom it does not name would count as gone from the market.
+
+        Some codes may be of another kind (of notes, with a letter in front); codes that lost their zeros are most of them.
+        """
+        codes = [code for answer in self._answers for code in answer.column(column)]
+        others = [code for code in codes if not STOCK_CODE.fullmatch(code or "")]
+        if any(answer.error for answer in self._answers):
+            return  # which says what is wrong better than its codes do
+        if len(others) > MAY_BE_NO_STOCK_CODE * len(codes):
+            for answer in self._answers:
+                answer.error = (
+                    f"{answer.endpoint}: {len(others)} of {len(codes)} codes of the list are no stock codes, {others[0]!r}"
+                    " among them; it is kept out (leading zeros lost, or a field of another meaning)"
+                )
 
     def fail(self, endpoint: str, request: Mapping[str, Any], error: str) -> None:
         """Note what went wrong beside the answers: a page that never came, a log-in that was refused."""

@@ -98,6 +98,7 @@ def collect_master(collection: Collection, cells: Sequence[Cell]) -> Iterator[Ou
         for security_type in MASTER_TYPES:
             if not attempt.is_stopped:
                 _one_type(attempt, collection, security_type)
+        attempt.fail_if_codes_are_none("code")
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
 

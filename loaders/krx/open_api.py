@@ -96,6 +96,8 @@ def _collect(
             _fail_if_other_day(answer)
         elif family == "bydd_trd":
             answer.fail_if_stale("bas_dd", cell.day)
+        else:
+            attempt.fail_if_codes_are_none("isu_srt_cd")
         # an empty list means holiday or not yet there; this day is a session, so it will come
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 

@@ -114,6 +114,7 @@ def _collect_master(collection: Collection, cells: Sequence[Cell]) -> Iterator[O
     for cell in cells:
         attempt = collection.attempt([cell])
         ask(collection, attempt, "mdcstat01901", {"mktId": MARKET_IDS[cell.scope]})
+        attempt.fail_if_codes_are_none("isu_srt_cd")
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
 

@@ -271,3 +271,38 @@ def test_a_list_cut_at_the_row_cap_is_asked_for_by_prefix(
         )
     assert run.returncode == 0, run.stderr
     assert whole.rows("select count(distinct code) from raw.infomax__stock_code") == [(52,)]
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "field"),
+    [
+        ("infomax", "stock/code", "code"),
+        ("krx", "isu_base_info", "ISU_SRT_CD"),
+        ("krx", "MDCSTAT01901", "ISU_SRT_CD"),
+    ],
+)
+def test_a_list_whose_codes_are_none_is_no_mass_delisting(
+    new_database: Callable[..., Database],
+    simulator: Simulator,
+    source: str,
+    path: str,
+    field: str,
+) -> None:
+    fresh = new_database(sample=True)
+    is_portal = path.startswith("MDC")
+    environment = {
+        name: value
+        for name, value in simulator.environment.items()
+        if not name.startswith("KRX_OPENAPI_" if is_portal else ("KRX_PORTAL_", "KRX_ID"))
+    }
+    command = ("load", "--source", source, "--dataset", "stocks", "--refresh")
+    assert fresh.loaders(*command, **environment).returncode == 0
+    simulator.plant_fault(path=path, kind="dash", field=field, times=99)
+    run = fresh.loaders(*command, **environment)
+    simulator.clear_faults()
+    assert run.returncode == 1
+    assert "codes of the list are no stock codes, '-' among them" in run.stderr
+    assert fresh.rows(
+        "select distinct status from raw.fetch_cells where attempt_id ="
+        " (select max(attempt_id) from raw.fetch_cells)"
+    ) == [("FAILED",)]
