@@ -566,15 +566,18 @@ class Attempt:
 def _what_shrank(before: Mapping[str, int], now: Mapping[str, int], allowed: float) -> str | None:
     """Which list lost more records than it may, the whole or one of its parts; None where none did.
 
-    A part may always lose one record: of three ships the last but two may go, and no list shows why.
+    Any may lose one record: of three ships the last but two may go, and no list shows why.
     """
+
+    def is_believed(count: int, left: int) -> bool:
+        return left >= min((1 - allowed) * count, count - 1)
+
     whole_before, whole_now = sum(before.values()), sum(now.values())
-    if whole_now < (1 - allowed) * whole_before:
+    if not is_believed(whole_before, whole_now):
         return f"the list shrank from {whole_before} to {whole_now} records"
     for part, count in sorted(before.items()):
-        left = now.get(part, 0)
-        if left < min((1 - allowed) * count, count - 1):
-            return f"its part {part} shrank from {count} to {left} records"
+        if not is_believed(count, now.get(part, 0)):
+            return f"its part {part} shrank from {count} to {now.get(part, 0)} records"
     return None
 
 
