@@ -23,22 +23,31 @@
         )
 {%- endmacro %}
 
-{#  Of int_adjustment_factors__computed: names whose market or listing date was another one, first bars that are no longer the first  #}
+{#
+    Of int_adjustment_factors__computed: names whose market, listing date or earlier bars are others by now, where that changes
+    the word on them. A name that moves to another market does not make its whole history again.
+#}
 {% macro days_of_bars_known_since() -%}
-    select to_char(judged.trade_date, 'YYYY-MM-DD')
+    select distinct to_char(judged.trade_date, 'YYYY-MM-DD')
     from {{ this }} as judged
     inner join {{ ref('stocks') }} as stocks on judged.stock_code = stocks.stock_code
-    where (judged.market, judged.listing_date) is distinct from (stocks.market, stocks.listing_date)
-    union
-    select to_char(judged.trade_date, 'YYYY-MM-DD')
-    from {{ this }} as judged
     where
-        judged.reason = 'FIRST_SESSION'
-        and judged.listing_date is distinct from judged.trade_date
-        and exists (
-            select from {{ ref('ohlcv_daily') }} as bars
-            where bars.stock_code = judged.stock_code and bars.time < judged.trade_date
-        )
+        case
+            -- a market has its ticks, and nothing that moved by more than the largest is a rounding
+            when judged.previous_close is not null
+                then
+                    judged.market is distinct from stocks.market
+                    and abs(judged.base_price - judged.previous_close)
+                    < (select max(ticks.tick) from {{ ref('tick_sizes') }} as ticks)
+            when stocks.listing_date = judged.trade_date then judged.reason <> 'FIRST_SESSION'
+            when judged.reason = 'MISSING_SESSION' then judged.market is null and stocks.market is not null
+            when stocks.market = 'KONEX' or stocks.listing_date < judged.trade_date then judged.reason <> 'NO_PREVIOUS_CLOSE'
+            else
+                (judged.reason = 'NO_PREVIOUS_CLOSE') <> exists (
+                    select from {{ ref('ohlcv_daily') }} as bars
+                    where bars.stock_code = judged.stock_code and bars.time < judged.trade_date
+                )
+        end
 {%- endmacro %}
 
 {#  Of etf_portfolios: components that are funds, as a list says by now  #}

@@ -158,7 +158,7 @@ def given(database: Database, which: str) -> None:
 def test_lists_that_come_after_what_they_explain_reach_it(put_aside: Database) -> None:
     database = put_aside
     marts = ("index_components", "etf_portfolios", "adjustment_factors")
-    tables = ("int_index_members__unioned", "int_index_members__versioned", "int_adjustment_factors__computed")  # fmt: skip
+    tables = ("int_index_members__unioned", "int_index_members__versioned")
 
     def state() -> list[object]:
         relations = [*(f"marts.{mart}" for mart in marts), *(f"intermediate.{t}" for t in tables)]

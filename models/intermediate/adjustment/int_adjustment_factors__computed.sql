@@ -104,7 +104,6 @@ described as (
     select
         compared.*,
         stocks.market,
-        stocks.listing_date,
         listed_shares.shares_outstanding as shares,
         previous_shares.shares_outstanding as previous_shares,
         coalesce(stocks.listing_date = compared.trade_date, false) as is_listing_day,
@@ -187,7 +186,6 @@ final as (
         previous_shares,
         tick,
         market,
-        listing_date,
         coalesce(open_price = base_price, false) as is_opened_at_base,
         source,
         created_at
