@@ -195,8 +195,10 @@ def load(
 
 def _warn_of_unknown_code(connection: psycopg.Connection, scope: str) -> None:
     """A mistyped code is asked for all the same: lists may lack old names. What fails then stays in the report for two weeks."""
+    if not STOCK_CODE.fullmatch(scope):
+        return
     codes = {entry.code for entry in universe.read_listings(connection, catalogue.listings())}
-    if codes and STOCK_CODE.fullmatch(scope) and scope not in codes:
+    if codes and scope not in codes:
         log.warning("no list that was collected has this code; is it mistyped?", scope=scope)
 
 

@@ -5,13 +5,12 @@
     number of other models.
 #}
 
-{#  Gate tables that a node is made of and that judge one of some datasets, itself included  #}
-{% macro gates_above(node, datasets) -%}
+{#  Gate tables that a node is made of and that judge the dataset that its meta.held_by names  #}
+{% macro gates_above(node) -%}
     {%- set found, queue = [], [node.unique_id] -%}
     {#-  the list grows while it is walked  -#}
     {%- for id in queue -%}
-        {%- set gated = graph.nodes[id].config.meta.get('gates') -%}
-        {%- if gated and gated in datasets -%}{%- do found.append(id) -%}{%- endif -%}
+        {%- if graph.nodes[id].config.meta.get('gates') == node.config.meta.held_by -%}{%- do found.append(id) -%}{%- endif -%}
         {%- for parent in graph.nodes[id].depends_on.nodes if parent.startswith('model.') and parent not in queue -%}
             {%- do queue.append(parent) -%}
         {%- endfor -%}
@@ -22,7 +21,7 @@
 {#  Days of the dataset that meta.held_by names, of the model at hand or another node, which as a whole stay as they were; as texts  #}
 {% macro held_days(node_id=none) -%}
     {%- set found, node_at_hand = [], graph.nodes[node_id or model.unique_id] -%}
-    {%- for id in gates_above(node_at_hand, [node_at_hand.config.meta.held_by]) -%}
+    {%- for id in gates_above(node_at_hand) -%}
         {%- set node = graph.nodes[id] -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if relation -%}

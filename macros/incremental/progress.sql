@@ -170,7 +170,7 @@
 #}
 {% macro days_refuted(held) -%}
     {%- set meta, gates = model.config.meta, [] -%}
-    {%- for id in gates_above(model, [meta.held_by]) -%}{%- do gates.append(graph.nodes[id].name) -%}{%- endfor -%}
+    {%- for id in gates_above(model) -%}{%- do gates.append(graph.nodes[id].name) -%}{%- endfor -%}
     {%- set query -%}
         select day
         from unnest('{ {{- held | join(",") -}} }'::text[]) as held (day)
