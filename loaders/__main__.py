@@ -10,18 +10,13 @@ import structlog
 import typer
 
 from loaders import blocks, calendar, catalogue, ledger, logs, retractions, universe
+from loaders.batches import FeedResult, collect_feed
 from loaders.bootstrap import initialise
-from loaders.collect import (
-    Collection,
-    FeedResult,
-    collect_feed,
-    due_cells,
-    live_cells,
-    live_feed,
-)
+from loaders.collect import Collection
 from loaders.config import RunSettings, SourceSettings
 from loaders.database import connect, read_warehouse
 from loaders.destination import check_adbc
+from loaders.due import due_cells, live_cells, live_feed
 from loaders.errors import LoaderError, UsageError
 from loaders.feeds import STOCK_CODE, Collected, Feed, Service, Source, Status
 

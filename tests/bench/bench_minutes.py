@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from loaders import calendar, catalogue
-from loaders.collect import collect_feed
+from loaders.batches import collect_feed
 from loaders.config import RunSettings
 from loaders.database import connect, read_warehouse
 from loaders.feeds import Cell, Status

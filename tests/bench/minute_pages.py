@@ -18,8 +18,9 @@ from typing import Any
 import requests
 
 from loaders import catalogue
+from loaders.batches import collect_feed
 from loaders.bootstrap import initialise
-from loaders.collect import Collection, collect_feed
+from loaders.collect import Collection
 from loaders.config import RunSettings
 from loaders.database import connect, read_warehouse
 from loaders.feeds import Cell, Feed, Service, Source
