@@ -19,78 +19,10 @@
 
 with
 
-openings as (
-    select
-        sessions.date,
-        next_sessions.opens_at
-    from {{ ref('trading_calendar') }} as sessions
-    inner join {{ ref('trading_calendar') }} as next_sessions on sessions.next_session = next_sessions.date
-),
-
-corrected_later as (
-    select
-        {% for column in bar_columns %}
-        superseded.{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('int_daily_prices__superseded') }} as superseded
-    inner join openings on superseded.trade_date = openings.date
-    where
-        superseded.stock_code is not null
-        and superseded.replaced_at >= openings.opens_at
-        and (
-            (superseded.answer_number = 1 and superseded.is_told_at_first is not false)
-            or superseded.fetched_at < openings.opens_at
-        )
-        {{ and_from_first_day_to_rebuild('superseded.collection_date') }}
-),
-
-added_later as (
-    select
-        told.source,
-        told.stock_code,
-        told.trade_date
-    from {{ ref('int_daily_prices__unioned') }} as told
-    inner join openings on told.trade_date = openings.date
-    where
-        told.stock_code is not null
-        and told.is_told_at_first = false
-        and told.first_fetched_at >= openings.opens_at
-        {{ and_from_first_day_to_rebuild('told.collection_date') }}
-),
-
-not_as_known as (
-    select
-        source,
-        stock_code,
-        trade_date
-    from corrected_later
-    union all
-    select
-        source,
-        stock_code,
-        trade_date
-    from added_later
-),
-
 bars as not materialized (
-    select
-        {% for column in bar_columns %}
-        told.{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('int_daily_prices__unioned') }} as told
-    where
-        told.trade_date is not null
-        and (told.source, told.stock_code, told.trade_date) not in (
-            select
-                not_as_known.source,
-                not_as_known.stock_code,
-                not_as_known.trade_date
-            from not_as_known
-        )
-        {{ and_from_first_day_to_rebuild('told.collection_date') }}
-    union all
     select {{ bar_columns | join(', ') }}
-    from corrected_later
+    from {{ ref('int_daily_prices__as_told') }}
+    where true {{ and_from_first_day_to_rebuild('collection_date') }}
 ),
 
 markets as (
