@@ -498,13 +498,13 @@ class Attempt:
         self._answers.append(answer)
         return answer
 
-    def fail_if_codes_are_none(self, column: str) -> None:
+    def fail_if_codes_are_none(self, column: str, code: re.Pattern[str] = STOCK_CODE) -> None:
         """Refuse a list most of whose codes are no stock codes: whom it does not name would count as gone from the market.
 
         Some codes may be of another kind (of notes, with a letter in front); codes that lost their zeros are most of them.
         """
-        codes = [code for answer in self._answers for code in answer.column(column)]
-        others = [code for code in codes if not STOCK_CODE.fullmatch(code or "")]
+        codes = [sent for answer in self._answers for sent in answer.column(column)]
+        others = [sent for sent in codes if not code.fullmatch(sent or "")]
         if any(answer.error for answer in self._answers):
             return  # which says what is wrong better than its codes do
         if len(others) > MAY_BE_NO_STOCK_CODE * len(codes):

@@ -1,5 +1,6 @@
 """Kiwoom's REST API: POST of JSON, named by the header `api-id`, paged by the headers `cont-yn` and `next-key`."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,9 @@ LISTS = {
 
 MARKETS = {"KOSPI": "0", "KOSDAQ": "10", "KONEX": "50", "ETF": "8"}
 """Scope to `mrkt_tp`."""
+
+LISTED_CODE = re.compile(r"[A-Z]?[0-9][0-9A-Z]{5}")
+"""Older programs of the vendor put a letter before a code: A before a stock's, Q before a note's."""
 
 MAX_PAGES = 200
 """More than any walk needs: thirty years of days are 13 pages, 200 days of minutes about 85."""
@@ -382,6 +386,7 @@ def _collect_list(collection: Collection, cells: Sequence[Cell]) -> Iterator[Out
             continue
         attempt = collection.attempt([cell])
         _ask_list(attempt, collection, STOCK_LIST, {"mrkt_tp": MARKETS[cell.scope]})
+        attempt.fail_if_codes_are_none("code", LISTED_CODE)
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
 
 

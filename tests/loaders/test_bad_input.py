@@ -279,6 +279,7 @@ def test_a_list_cut_at_the_row_cap_is_asked_for_by_prefix(
         ("infomax", "stock/code", "code"),
         ("krx", "isu_base_info", "ISU_SRT_CD"),
         ("krx", "MDCSTAT01901", "ISU_SRT_CD"),
+        ("kiwoom", "stkinfo", "code"),
     ],
 )
 def test_a_list_whose_codes_are_none_is_no_mass_delisting(
