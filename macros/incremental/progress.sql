@@ -154,8 +154,8 @@
         {%- if held -%}{%- set held = held | reject('in', days_refuted(held)) | list -%}{%- endif -%}
         {%- set days = days | reject('in', held) | list -%}
     {%- endif -%}
-    {%- if days and model.config.meta.get('with_next_session') -%}
-        {%- do days.extend(neighbouring_sessions('next_session', days)) -%}
+    {%- if days and model.config.meta.get('with_next_sessions') -%}
+        {%- do days.extend(neighbouring_sessions('next_session', days, model.config.meta.with_next_sessions)) -%}
     {%- endif -%}
     {%- if days and model.config.meta.get('reaches_sessions') -%}
         {%- do days.extend(sessions_reached(days)) -%}
@@ -196,14 +196,22 @@
 {%- endmacro %}
 
 {#
-    Sessions after (next_session) or before (previous_session) some days. For models that compare a session with the one before
-    it: a day that is rebuilt changes the day after it too (meta.with_next_session). The model itself refers to trading_calendar.
+    The sessions after (next_session) or before (previous_session) some days, `count` of them each. For models that compare a
+    session with those before it: a day that is rebuilt changes as many after it (meta.with_next_sessions, a number). The model
+    itself refers to trading_calendar.
 #}
-{% macro neighbouring_sessions(column, days) -%}
-    {{ return(run_query(
-        'select distinct to_char(' ~ column ~ ", 'YYYY-MM-DD') from " ~ ref('trading_calendar')
-        ~ ' where ' ~ column ~ ' is not null and date in (' ~ days_as_sql_list(days) ~ ')'
-    ).columns[0].values() | list) }}
+{% macro neighbouring_sessions(column, days, count=1) -%}
+    {%- set found, last = [], namespace(days=days) -%}
+    {%- for step in range(count) if last.days -%}
+        {%- set query -%}
+            select distinct to_char({{ column }}, 'YYYY-MM-DD')
+            from {{ ref('trading_calendar') }}
+            where {{ column }} is not null and date in ({{ days_as_sql_list(last.days) }})
+        {%- endset -%}
+        {%- set last.days = run_query(query).columns[0].values() | reject('in', found) | list -%}
+        {%- do found.extend(last.days) -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {%- endmacro %}
 
 {#

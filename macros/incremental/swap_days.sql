@@ -82,10 +82,7 @@
 {% macro and_in_sessions_before_days_to_rebuild(column, sessions_back=1) -%}
     {%- set days = days_to_rebuild() -%}
     {%- if days is not none -%}
-        {%- set sessions = neighbouring_sessions('previous_session', days) if days else [] -%}
-        {%- for step in range(sessions_back - 1) if sessions -%}
-            {%- do sessions.extend(neighbouring_sessions('previous_session', sessions) | reject('in', sessions) | list) -%}
-        {%- endfor -%}
+        {%- set sessions = neighbouring_sessions('previous_session', days, sessions_back) -%}
         and {{ column }} in ({{ days_as_sql_list(sessions) if sessions else 'null' }})
     {%- endif -%}
 {%- endmacro %}

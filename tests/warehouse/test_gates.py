@@ -255,3 +255,20 @@ def test_a_back_filled_session_shows_that_the_one_after_it_is_its_copy(
     assert {day for _, day in right} == {*SESSIONS} - {"2024-01-09"}
     assert late.database.dbt("run", "--full-refresh", "--select", *MARTS).returncode == 0
     assert late.published() == right
+
+
+def test_a_back_filled_session_shows_that_shares_of_a_later_one_are_in_another_unit(
+    new_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    late = Publisher(tmp_path, new_database(), options=())
+    late.load(on_2024_01_11=changed("2024-01-11", Stocks=1_000, Marcap=1_000))
+    assert late.build(but="snapshot")[0] == 0
+    assert ("market_cap_daily", "2024-01-11") in late.published()
+    # three sessions before it: the two between have not come yet
+    late.load(on_2024_01_08=on("2024-01-08"))
+    late.build()
+    assert late.held() == [("2024-01-11", "SHARES_UNIT")]
+    right = late.published()
+    assert {day for _, day in right} == {"2024-01-08"}
+    assert late.database.dbt("run", "--full-refresh", "--select", *MARTS).returncode == 0
+    assert late.published() == right

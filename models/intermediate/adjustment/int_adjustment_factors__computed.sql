@@ -5,7 +5,7 @@
     meta={
         'day_column': 'trade_date',
         'datasets': ['ohlcv_daily'],
-        'with_next_session': true,
+        'with_next_sessions': 1,
         'looks_again': 'days_of_bars_known_since',
     },
     indexes=[{'columns': ['trade_date']}, {'columns': ['stock_code', 'trade_date'], 'unique': true}],

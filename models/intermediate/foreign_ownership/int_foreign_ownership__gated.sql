@@ -6,7 +6,7 @@
         'day_column': 'trade_date',
         'datasets': ['foreign_ownership_daily'],
         'gates': 'foreign_ownership_daily',
-        'with_next_session': true,
+        'with_next_sessions': 5,
     },
     indexes=[{'columns': ['source', 'trade_date', 'gate'], 'unique': true}],
 ) }}

@@ -6,7 +6,7 @@
         'day_column': 'trade_date',
         'datasets': ['index_daily'],
         'gates': 'index_daily',
-        'with_next_session': true,
+        'with_next_sessions': 5,
     },
     indexes=[{'columns': ['source', 'trade_date', 'gate'], 'unique': true}],
 ) }}

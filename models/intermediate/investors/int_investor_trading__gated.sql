@@ -6,7 +6,7 @@
         'day_column': 'trade_date',
         'datasets': ['investor_trading', 'ohlcv_daily'],
         'gates': 'investor_trading',
-        'with_next_session': true,
+        'with_next_sessions': 1,
     },
     indexes=[{'columns': ['source', 'trade_date', 'gate'], 'unique': true}],
 ) }}

@@ -6,7 +6,7 @@
         'day_column': 'trade_date',
         'datasets': ['ohlcv_minute'],
         'gates': 'ohlcv_minute',
-        'with_next_session': true,
+        'with_next_sessions': 1,
     },
     indexes=[{'columns': ['source', 'trade_date', 'gate'], 'unique': true}],
 ) }}
