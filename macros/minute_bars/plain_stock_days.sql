@@ -268,6 +268,7 @@ chained as (
 glanced_at as (
     select
         *,
+        session_number > 0 as is_of_the_day,
         session_number > 0 and volume > 0 as is_sound,
         session_number = {{ regular }} and volume > 0 as is_regular,
         -- where off-hours trades lie between two totals the value of the bar cannot be told
@@ -306,20 +307,22 @@ summed as (
     select
         stock_day,
         bool_and(is_plain) as is_plain,
-        count(*) as bar_count,
+        -- one walk serves several days: what is told of others beside it says nothing of this one
+        count(*) filter (where is_of_the_day) as bar_count,
         count(*) filter (where is_sound) as sound_bar_count,
         -- what is not published is not warned of
         count(*) filter (where is_sound and not counts_shares and trading_value is null) as warned_bar_count,
-        sum(volume) as volume,
+        sum(volume) filter (where is_of_the_day) as volume,
         sum(volume) filter (where is_sound) as sound_volume,
-        sum(close_price) as closes,
-        sum(trading_value) as trading_value,
-        sum(volume::bigint * close_price) filter (where trading_value is not null) as value_by_closes,
+        sum(close_price) filter (where is_of_the_day) as closes,
+        sum(trading_value) filter (where is_of_the_day) as trading_value,
+        sum(volume::bigint * close_price) filter (where is_of_the_day and trading_value is not null) as value_by_closes,
         sum(volume) filter (where is_regular) as regular_volume,
         min(minute) filter (where is_regular) as first_regular_minute,
         max(minute) filter (where is_regular) as last_regular_minute,
         bool_and(counts_shares) as has_no_totals,
         bool_or(session_number > 0 and volume = 0) as has_bars_without_trades,
+        bool_or(not is_of_the_day) as has_bars_of_other_days,
         -- the price of the first and of the last minute, in one number behind its minute: nothing is put in order
         min(minute * 10000000000 + open_price) filter (where is_regular) % 10000000000 as open_price,
         max(minute * 10000000000 + close_price) filter (where is_regular) % 10000000000 as close_price,
@@ -361,7 +364,7 @@ final as (
         summed.warned_bar_count,
         case
             when summed.has_bars_without_trades then 'NO_TRADES'
-            when summed.sound_bar_count < summed.bar_count then 'OTHER_DAY'
+            when summed.has_bars_of_other_days then 'OTHER_DAY'
             else ''
         end as broken_rules,
         summed.volume,

@@ -262,6 +262,35 @@ def test_a_day_whose_total_is_exact_is_read_at_a_glance(built: Database) -> None
     ) == [("100010",), ("100020",), ("100050",), ("100070",)]
 
 
+def test_days_that_come_in_one_walk_are_no_copies_of_each_other(
+    new_database: Callable[..., Database],
+) -> None:
+    database = new_database()
+    bars = {DAY: 120, "2026-09-28": 90, "2026-09-23": 60}
+    walk = [row for day, count in bars.items() for row in day_of("0900", count, day=day)]
+    # of every second stock a bar of the first day tells another total, so that all rules look at it
+    doubtful = [*walk[:-1], walk[-1] | {"acc_trde_qty": "11"}]
+    codes = [f"1000{number}" for number in range(10, 22)]
+    for code in codes:
+        page = Reply(
+            {
+                "stk_cd": code, "stk_min_pole_chart_qry": doubtful if int(code) % 2 else walk,
+                "return_code": 0, "return_msg": "",
+            },
+            headers={"cont-yn": "N"},
+        )  # fmt: skip
+        load_replayed(
+            database, lambda _asked, page=page: page,
+            "--dataset", "ohlcv_minute", "--scope", code, "--from", min(bars), "--to", max(bars),
+        )  # fmt: skip
+    done = database.build("ohlcv_minute", "gates", "held_days")
+    assert done.returncode == 0, done.stdout
+    assert database.rows("select * from quality.held_days") == []
+    assert database.rows(
+        "select (time at time zone 'Asia/Seoul')::date::text, count(*) from marts.ohlcv_minute group by 1 order by 1"
+    ) == [(day, 12 * bars[day]) for day in sorted(bars)]
+
+
 def test_a_code_that_has_lost_its_zeros_is_told(database: Database) -> None:
     run = database.loaders(
         "load", "--source", "kiwoom", "--scope", "5930", "--from", DAY, "--to", DAY,

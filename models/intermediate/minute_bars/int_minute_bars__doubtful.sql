@@ -452,7 +452,7 @@ merged_rows as (
 
 plain_stock_days_with_findings as (
     select * from plain_stock_days
-    where sound_bar_count < bar_count or warned_bar_count > 0
+    where broken_rules <> '' or warned_bar_count > 0
 ),
 
 {{ plain_minute_bars('plain_stock_days_with_findings') }}

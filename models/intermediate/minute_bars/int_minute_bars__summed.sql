@@ -46,6 +46,7 @@ bars as (
     select
         *,
         broken_rules = '' as is_sound,
+        'OTHER_DAY' <> all(string_to_array(broken_rules, ',')) as is_of_the_day,
         broken_rules = '' and session = 'REGULAR' as is_regular
     from {{ ref('int_minute_bars__doubtful') }}
     where
@@ -59,20 +60,22 @@ doubtful as (
         source,
         stock_code,
         venue,
-        count(*) as bar_count,
+        -- one walk serves several days: what is told of others beside it says nothing of this one
+        count(*) filter (where is_of_the_day) as bar_count,
         count(*) filter (where is_sound) as sound_bar_count,
-        count(*) filter (where num_nulls(close_price, volume) > 0) as bars_with_null,
-        -- a rule that a bar breaks by itself says more than one that holds it with others
+        count(*) filter (where is_of_the_day and num_nulls(close_price, volume) > 0) as bars_with_null,
+        -- a rule that a bar breaks by itself says more than one that holds it with others, or than a bar of another day
         coalesce(
-            min(broken_rules) filter (where not is_sound and broken_rules not like 'HELD_WITH%'),
+            min(broken_rules) filter (where not is_sound and is_of_the_day and broken_rules not like 'HELD_WITH%'),
+            min(broken_rules) filter (where not is_sound and is_of_the_day),
             min(broken_rules) filter (where not is_sound),
             ''
         ) as broken_rules,
-        sum(volume) as volume,
+        sum(volume) filter (where is_of_the_day) as volume,
         sum(volume) filter (where is_sound) as sound_volume,
-        sum(close_price) as closes,
-        sum(trading_value) as trading_value,
-        sum(volume * close_price) filter (where trading_value is not null) as value_by_closes,
+        sum(close_price) filter (where is_of_the_day) as closes,
+        sum(trading_value) filter (where is_of_the_day) as trading_value,
+        sum(volume * close_price) filter (where is_of_the_day and trading_value is not null) as value_by_closes,
         (array_agg(open_price order by started_at) filter (where is_regular))[1] as open_price,
         max(high_price) filter (where is_regular) as high_price,
         min(low_price) filter (where is_regular) as low_price,
