@@ -4,7 +4,10 @@
     alone: it is asked in every build.
 #}
 
-{#  Of int_index_members__unioned: lists with an ISIN or a market that nobody knew  #}
+{#
+    Of int_index_members__unioned: lists with an ISIN or a market that nobody knew, and those that were taken for lists of another
+    index, by markets which the lists of stocks have corrected since
+#}
 {% macro days_of_members_known_since() -%}
     select distinct to_char(members.trade_date, 'YYYY-MM-DD')
     from {{ this }} as members
@@ -19,6 +22,18 @@
                 select versions.stock_code
                 from {{ ref('int_stocks__versioned') }} as versions
                 inner join {{ ref('markets') }} as markets on versions.vendor_market = markets.vendor_market
+            )
+        )
+        or (
+            members.broken_rules = 'MEMBER_OF_OTHER_MARKET'
+            -- of the list next to the day, as the model takes it
+            and members.market is distinct from (
+                select markets.market
+                from {{ ref('int_stocks__versioned') }} as versions
+                inner join {{ ref('markets') }} as markets on versions.vendor_market = markets.vendor_market
+                where versions.stock_code = members.stock_code
+                order by versions.list_date > members.trade_date, abs(versions.list_date - members.trade_date)
+                limit 1
             )
         )
 {%- endmacro %}

@@ -191,6 +191,42 @@ def test_lists_that_come_after_what_they_explain_reach_it(put_aside: Database) -
     assert state() == right
 
 
+def test_a_list_of_stocks_with_wrong_markets_keeps_no_members_out_when_it_is_corrected(
+    put_aside: Database,
+) -> None:
+    database = put_aside
+    marts = ("index_components",)
+    tables = "intermediate.int_index_members__unioned", "marts.index_components"
+
+    def state() -> list[object]:
+        return [
+            database.rows(
+                f"select count(*), sum(hash_record_extended(rows.*, 0)::numeric) from {table} as rows"
+            )
+            for table in tables
+        ]
+
+    database.execute(
+        "create table public.true_markets as select code, market from raw.infomax__stock_code;"
+        " update raw.infomax__stock_code set market = '코스닥'"
+    )
+    given(database, "dataset in ('stocks', 'index_components')")
+    built(database, marts=marts)
+    held = "select distinct index_name from intermediate.int_index_members__unioned where broken_rules <> ''"
+    assert database.rows(held) == [("KOSPI200",)]
+
+    database.execute(
+        "update raw.infomax__stock_code as told set market = known.market"
+        " from public.true_markets as known where told.code = known.code"
+    )
+    given(database, "dataset = 'stocks'")
+    built(database, marts=marts)
+    assert database.rows(held) == []
+    right = state()
+    built(database, "--full-refresh", marts=marts)
+    assert state() == right
+
+
 def test_a_first_session_is_none_when_earlier_ones_come(put_aside: Database) -> None:
     database = put_aside
     marts = ("adjustment_factors",)
