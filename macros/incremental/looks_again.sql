@@ -78,3 +78,15 @@
     ) as components
     where funds.security_type = 'ETF'
 {%- endmacro %}
+
+{#  Of int_collection__missing_names: names that were not listed on the day, as the lists say by now  #}
+{% macro days_of_names_not_listed() -%}
+    select distinct to_char(missing.trade_date, 'YYYY-MM-DD')
+    from {{ this }} as missing
+    left join {{ ref('stocks') }} as stocks on missing.stock_code = stocks.stock_code
+    where
+        (
+            missing.trade_date >= stocks.listing_date
+            and (missing.trade_date < stocks.delisting_date or stocks.delisting_date is null)
+        ) is not true
+{%- endmacro %}

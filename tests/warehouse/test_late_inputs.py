@@ -227,6 +227,39 @@ def test_a_list_of_stocks_with_wrong_markets_keeps_no_members_out_when_it_is_cor
     assert state() == right
 
 
+def test_a_name_that_a_day_lacks_is_missed_no_longer_when_its_delisting_comes(
+    put_aside: Database,
+) -> None:
+    database = put_aside
+    day = "2026-10-08"
+    # listed until the day, which lacks it, as its delisting does until later
+    database.execute(
+        "delete from raw.infomax__stock_info where code = '990010' and date = '20261008'"
+    )
+    given(database, "dataset in ('stocks', 'ohlcv_daily')")
+    marts = ("ohlcv_daily", "missing_rows")
+
+    def built_and_missed() -> list[tuple[object, ...]]:
+        built(database, marts=marts)
+        return database.rows("select stock_code, trade_date::text from quality.missing_rows")
+
+    assert built_and_missed() == [("990010", day)]
+    database.execute(
+        "insert into raw.fetches (fetch_id, source, endpoint, request, fetched_at, row_count, byte_count)"
+        f" values (9000001, 'infomax', 'stock/expired', '{{}}', '{day} 21:00+09', 1, 0);"
+        " insert into raw.infomax__stock_expired (isin, code, market_type, equity_type, kr_name, listed_date, delisted_date,"
+        " _fetch_id, _row_number, _dlt_load_id)"
+        " select isin, code, market, equity_type, kr_name, listed_date, '20261008', 9000001, 0, _dlt_load_id"
+        " from raw.infomax__stock_code where code = '990010' limit 1;"
+        " insert into raw.fetch_cells"
+        " (attempt_id, source, dataset, scope, collection_date, status, fetch_id, started_at, completed_at)"
+        f" values (9000001, 'infomax', 'delisted_stocks', '2026', '{day}', 'SUCCESS', 9000001, now(), now())"
+    )
+    assert built_and_missed() == []
+    built(database, "--full-refresh", marts=marts)
+    assert database.rows("select * from quality.missing_rows") == []
+
+
 def test_a_first_session_is_none_when_earlier_ones_come(put_aside: Database) -> None:
     database = put_aside
     marts = ("adjustment_factors",)

@@ -3,7 +3,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
-    meta={'day_column': 'trade_date', 'datasets': ['ohlcv_daily', 'foreign_ownership_daily']},
+    meta={
+        'day_column': 'trade_date',
+        'datasets': ['ohlcv_daily', 'foreign_ownership_daily'],
+        'looks_again': 'days_of_names_not_listed',
+    },
     indexes=[{'columns': ['trade_date']}],
 ) }}
 
