@@ -124,6 +124,9 @@
 {% macro takes_the_place_of_nothing() -%}
     {%- if model.takes_the_place_of_nothing is not defined -%}
         {%- set days = days_to_rebuild() if model.config.get('incremental_strategy') == 'swap_days' else [] -%}
+        {%- if days and model.config.meta.get('timeseries') and existing_storage(this) == 'hypertable' -%}
+            {%- do lock_chunks_of_days(this, days) -%}
+        {%- endif -%}
         {%- do model.update({'takes_the_place_of_nothing': days and not run_query(
             'select exists (select from ' ~ this ~ ' where ' ~ lies_on_days(model.config.meta, days) ~ ')'
         ).rows[0][0]}) -%}

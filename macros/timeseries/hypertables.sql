@@ -54,3 +54,17 @@
 {% macro allow_changes_of_compressed_rows() -%}
     set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
 {%- endmacro %}
+
+{#
+    Locks the chunks of some days, to the end of the transaction, before their rows are looked at. A job that compresses a chunk
+    keeps writers out first and waits for readers last: whoever reads a chunk and then writes into it would wait for the job,
+    and the job for him, until the server ends one of the two. With their neighbours, since a day does not begin in UTC.
+#}
+{% macro lock_chunks_of_days(relation, days) -%}
+    {%- set chunks = run_query(
+        "select format('%I.%I', chunk_schema, chunk_name) from timescaledb_information.chunks where hypertable_schema = '"
+        ~ relation.schema ~ "' and hypertable_name = '" ~ relation.identifier ~ "' and exists (select from unnest('{"
+        ~ days | join(',') ~ "}'::date[]) as day where range_start < day + 2 and range_end > day - 1) order by range_start"
+    ).columns[0].values() -%}
+    {%- if chunks -%}{%- do run_query('lock table ' ~ chunks | join(', ') ~ ' in row exclusive mode') -%}{%- endif -%}
+{%- endmacro %}

@@ -19,7 +19,7 @@
             {%- do log(node.alias ~ ': ' ~ (found or 'not built yet') ~ ', nothing to move', info=true) -%}
         {%- else -%}
             {%- if found == 'hypertable' -%}{%- do drop_continuous_aggregates(node) -%}{%- endif -%}
-            {%- do run_query(moved_table(relation, node, wanted)) -%}
+            {%- do run_query(moved_table(relation, node, found, wanted)) -%}
             {%- do log(node.alias ~ ': moved from ' ~ found ~ ' to ' ~ wanted, info=true) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -27,14 +27,17 @@
     {%- do run_query('commit') -%}
 {%- endmacro %}
 
-{# The statements that move one table #}
-{% macro moved_table(relation, node, storage) -%}
+{#
+    The statements that move one table. Readers go on meanwhile, but for those of a hypertable: a job on it that has begun would
+    wait for its chunks, and the end of the move for the job.
+#}
+{% macro moved_table(relation, node, found, storage) -%}
     {%- set meta = node.config.meta -%}
     {%- set moving = relation.incorporate(path={'identifier': relation.identifier ~ '__moving'}) -%}
     {%- set moved = relation.incorporate(path={'identifier': relation.identifier ~ '__moved'}) -%}
     {%- set follow = run_query(what_follows_a_table(relation)).columns[0].values() -%}
     begin;
-    lock table {{ relation }} in share row exclusive mode;
+    lock table {{ relation }} in {{ 'access exclusive' if found == 'hypertable' else 'share row exclusive' }} mode;
     create table {{ moving }} (like {{ relation }} including all)
     {{ 'partition by range (' ~ meta.day_column ~ ')' if storage == 'partitions' }};
     {% if storage == 'partitions' -%}
