@@ -80,18 +80,26 @@
 {%- endmacro %}
 
 {#
-    Statement that waits while a policy is at work, five minutes at most: the server refuses a second refresh of what another
-    one is refreshing, and what began before this build's rows were there does not bring them.
+    Statement that waits while somebody refreshes, five minutes at most: the server refuses a second refresh of what another one
+    is refreshing, and what began before this build's rows were there does not bring them. A policy is known by its name; since
+    2.27 the extension keeps a list in which a refresh that somebody called stands too.
 #}
 {% macro wait_for_refreshing_policies() -%}
     do $wait$
+    declare
+        is_refreshing boolean;
     begin
         for look in 1..3000 loop
             perform pg_stat_clear_snapshot();
-            exit when not exists (
+            is_refreshing := exists (
                 select from pg_stat_activity
                 where datname = current_database() and application_name like 'Refresh Continuous Aggregate Policy%'
             );
+            if to_regclass('_timescaledb_catalog.continuous_aggs_jobs_refresh_ranges') is not null then
+                execute 'select $1 or exists (select from _timescaledb_catalog.continuous_aggs_jobs_refresh_ranges'
+                    ' inner join pg_stat_activity using (pid))' into is_refreshing using is_refreshing;
+            end if;
+            exit when not is_refreshing;
             perform pg_sleep(0.1);
         end loop;
     end

@@ -16,7 +16,7 @@ from tests.warehouse import storage_project
 from tests.warehouse.small_project import SmallProject
 
 DAY = "2026-01-05"
-WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+WAITING = "select count(*) > 0 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 @pytest.fixture(scope="module")
@@ -36,22 +36,25 @@ def project(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Sma
     return project
 
 
+def wait_for(database: Database, question: str) -> None:
+    """Ask until it is so."""
+    deadline = time.monotonic() + 120
+    while database.rows(question) != [(True,)]:
+        assert time.monotonic() < deadline, question
+        time.sleep(0.1)
+
+
 def beside_a_job(
     project: SmallProject, work: Callable[[], object], *locks: tuple[str, str]
 ) -> None:
-    """Do work beside a session that has taken the first lock, and takes the next ones as soon as the work waits for it."""
+    """Do work beside a session that has taken the first lock, and takes the others as soon as the work waits for it."""
     ended: list[object] = []
     thread = threading.Thread(target=lambda: ended.append(work()))
     with project.database.connect() as job:
         first, *others = locks
         job.execute("begin; lock table only {} in {} mode".format(*first))
         thread.start()
-        deadline = time.monotonic() + 120
-        while not ended and project.database.rows(WAITING) == [(0,)]:
-            assert thread.is_alive()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        assert not ended, "the work did not wait"
+        wait_for(project.database, WAITING)
         for name, mode in others:
             job.execute(f"lock table only {name} in {mode} mode")
         job.execute("commit")
@@ -95,3 +98,41 @@ def test_a_table_moves_away_beside_a_job_that_has_just_begun(project: SmallProje
     assert project.database.rows("select stock_code, value from marts.ticks order by 1") == [
         ("a", 5), ("b", 6),
     ]  # fmt: skip
+
+
+def test_the_end_of_a_build_waits_for_a_refresh_that_somebody_called(project: SmallProject) -> None:
+    database = project.database
+    listed = "_timescaledb_catalog.continuous_aggs_jobs_refresh_ranges"
+    project.dbt("run", "--select", "flows", "--full-refresh", "--target", "timescale")
+    if database.rows(f"select to_regclass('{listed}')::text") == [(None,)]:
+        pytest.skip("before 2.27 the extension keeps no list of refreshes")
+    ((name,),) = database.rows(
+        "select chunk::text from timescaledb_information.continuous_aggregates as aggregates cross join show_chunks(format('%I.%I',"
+        " materialization_hypertable_schema, materialization_hypertable_name)::regclass) as chunk where view_name = 'flows_weekly'"
+    )
+    database.execute("update marts.flows set value = value")
+    refresh = "call refresh_continuous_aggregate('aggregates.flows_weekly', null, null)"
+    called = threading.Thread(target=lambda: database.execute(refresh))
+    ended: list[object] = []
+    build = threading.Thread(
+        target=lambda: ended.append(
+            project.dbt("run", "--select", "newest_ticks", "--target", "timescale")
+        )
+    )
+    with database.connect() as holder:
+        holder.execute(f"begin; lock table {name} in share mode")
+        called.start()
+        wait_for(database, f"select count(*) > 0 from {listed}")
+        build.start()
+        wait_for(
+            database,
+            "select count(*) > 0 from pg_stat_activity where application_name = 'dbt' and query like '%$wait$%'",
+        )
+        holder.execute("commit")
+    for thread in (called, build):
+        thread.join(timeout=120)
+    assert ended
+    weeks = "select stock_code, net_buy_volume_weekly from aggregates.flows_weekly order by 1"
+    assert database.rows(weeks) == database.rows(
+        "select stock_code, net_buy_volume from marts.flows order by 1"
+    )
