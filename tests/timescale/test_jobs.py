@@ -16,7 +16,10 @@ from tests.warehouse import storage_project
 from tests.warehouse.small_project import SmallProject
 
 DAY = "2026-01-05"
-WAITING = "select count(*) > 0 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+WAITING = (
+    "select count(*) > 0 from pg_stat_activity"
+    " where datname = current_database() and application_name = 'dbt' and wait_event_type = 'Lock'"
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +110,9 @@ def test_the_end_of_a_build_waits_for_a_refresh_that_somebody_called(project: Sm
     if database.rows(f"select to_regclass('{listed}')::text") == [(None,)]:
         pytest.skip("before 2.27 the extension keeps no list of refreshes")
     ((name,),) = database.rows(
-        "select chunk::text from timescaledb_information.continuous_aggregates as aggregates cross join show_chunks(format('%I.%I',"
-        " materialization_hypertable_schema, materialization_hypertable_name)::regclass) as chunk where view_name = 'flows_weekly'"
+        "select chunk::text from timescaledb_information.continuous_aggregates cross join show_chunks("
+        "format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)::regclass) as chunk"
+        " where view_name = 'flows_weekly'"
     )
     database.execute("update marts.flows set value = value")
     refresh = "call refresh_continuous_aggregate('aggregates.flows_weekly', null, null)"
