@@ -5,6 +5,15 @@
 #}
 
 {#
+    A column of the table at hand, or null where an older version made it without: it is appended when the table is built
+    (on_schema_change), after its days were asked for.
+#}
+{% macro own_column(alias, column) -%}
+    {%- set names = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+    {{ return(alias ~ '.' ~ column if column in names else 'null::text') }}
+{%- endmacro %}
+
+{#
     Of int_index_members__unioned: lists with an ISIN or a market that nobody knew, and those that were taken for lists of another
     index, by markets which the lists of stocks have corrected since
 #}
@@ -17,7 +26,7 @@
             and members.isin in (select identified.isin from {{ ref('int_stocks__identified') }} as identified)
         )
         or (
-            members.market is null
+            {{ own_column('members', 'market') }} is null
             and members.stock_code in (
                 select versions.stock_code
                 from {{ ref('int_stocks__versioned') }} as versions
@@ -27,7 +36,7 @@
         or (
             members.broken_rules = 'MEMBER_OF_OTHER_MARKET'
             -- of the list next to the day, as the model takes it
-            and members.market is distinct from (
+            and {{ own_column('members', 'market') }} is distinct from (
                 select markets.market
                 from {{ ref('int_stocks__versioned') }} as versions
                 inner join {{ ref('markets') }} as markets on versions.vendor_market = markets.vendor_market
@@ -51,11 +60,11 @@
             -- a market has its ticks, and nothing that moved by more than the largest is a rounding
             when judged.previous_close is not null
                 then
-                    judged.market is distinct from stocks.market
+                    {{ own_column('judged', 'market') }} is distinct from stocks.market
                     and abs(judged.base_price - judged.previous_close)
                     < (select max(ticks.tick) from {{ ref('tick_sizes') }} as ticks)
             when stocks.listing_date = judged.trade_date then judged.reason <> 'FIRST_SESSION'
-            when judged.reason = 'MISSING_SESSION' then judged.market is null and stocks.market is not null
+            when judged.reason = 'MISSING_SESSION' then {{ own_column('judged', 'market') }} is null and stocks.market is not null
             when stocks.market = 'KONEX' or stocks.listing_date < judged.trade_date then judged.reason <> 'NO_PREVIOUS_CLOSE'
             else
                 (judged.reason = 'NO_PREVIOUS_CLOSE') <> exists (

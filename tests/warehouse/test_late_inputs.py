@@ -278,3 +278,26 @@ def test_a_first_session_is_none_when_earlier_ones_come(put_aside: Database) -> 
     right = contents(database, marts)
     built(database, "--full-refresh", marts=marts)
     assert contents(database, marts) == right
+
+
+def test_a_table_of_an_older_version_takes_in_the_column_by_which_it_looks_again(
+    put_aside: Database,
+) -> None:
+    database = put_aside
+    marts = ("index_components", "adjustment_factors")
+    tables = ("int_index_members__unioned", "int_adjustment_factors__computed")
+    markets = [
+        f"select market, count(*) from intermediate.{table} group by 1 order by 1"
+        for table in tables
+    ]
+    given(database, "true")
+    built(database, marts=marts)
+    right = [database.rows(query) for query in markets]
+    for table in tables:
+        database.execute(f"alter table intermediate.{table} drop column market cascade")
+    built(database, marts=marts)
+    built(database, marts=marts)
+    assert [database.rows(query) for query in markets] == right
+    again = "select model from ops.build_progress where cardinality(rebuilt_days) > 0"
+    built(database, marts=marts)
+    assert database.rows(again) == []
