@@ -1,6 +1,6 @@
 -- What a source told of a stock and session, as its answers stood when the next session opened: what it corrected or
--- added after that was not known then, what it corrected in the same night was. The first answer to what was asked speaks
--- for its day however late it was collected. What is kept for a second look is read by one processor, so nothing is.
+-- added after that was not known then, what it corrected in the same night was. The first answer to what was asked
+-- speaks for its day however late it was collected.
 {% set columns = [
     'source', 'stock_code', 'trade_date', 'collection_date', 'stock_name', 'vendor_market', 'close_price', 'base_price',
     'volume', 'listed_shares', 'is_suspended', 'broken_rules', 'fetch_id', 'row_number',
@@ -8,6 +8,7 @@
 
 with
 
+-- not materialized, as the next one: what is kept for a second look is read by one processor
 openings as not materialized (
     select
         sessions.date,
