@@ -31,7 +31,7 @@ bars_in_arrays as (
 timed_bars as (
     select
         *,
-        -- the broker's last page goes on into the day before; those bars count their minutes from 1970 on
+        -- only in rows of an older version, which count the minutes of these bars from 1970 on
         session_number = 0 as is_of_other_day,
         -- in the order of int_minute_bars__plain_stock_days
         (array['PRE_MARKET', 'REGULAR', 'AFTER_MARKET'])[session_number] as session,

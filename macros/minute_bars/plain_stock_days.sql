@@ -16,7 +16,7 @@
 {# kis counts won, kiwoom shares -#}
 {% set totals = {'kis': 'cumulative_value', 'kiwoom': 'cumulative_volume'} %}
 {% set prices = ['open_price', 'high_price', 'low_price', 'close_price'] %}
-{# the arrays name a session by its place here, from 1; 0 is another day -#}
+{# the arrays name a session by its place here, from 1; before they are made, 0 is another day beside the one asked for -#}
 {% set sessions = ['PRE_MARKET', 'REGULAR', 'AFTER_MARKET'] %}
 {% set regular = sessions.index('REGULAR') + 1 %}
 {% set arrays = {
@@ -79,7 +79,9 @@ with_venue as (
         case cells.source
             when 'kis' then {{ kis_venue('requests.request') }}
             when 'kiwoom' then {{ kiwoom_venue('requests.request') }}
-        end as venue
+        end as venue,
+        -- a walk back through several days begins with the last of them
+        case cells.source when 'kiwoom' then {{ kiwoom_base_date('requests.request') }} end as base_date
     from cells
     inner join requests on cells.fetch_id = requests.fetch_id
 ),
@@ -107,6 +109,7 @@ told_once as (
         collection_date as trade_date,
         stock_day,
         venue,
+        base_date,
         fetch_id,
         fetched_at,
         answer_number::integer as answer_number
@@ -125,6 +128,8 @@ session_days as (
     select
         date,
         to_char(date, 'YYYYMMDD') as date_text,
+        -- days are counted from 1970 on
+        date - date '1970-01-01' as day_number,
         {{ minutes_up_to("opens_at at time zone 'Asia/Seoul'") }} as opens_at,
         -- the closing auction is labelled with the close itself
         {{ minutes_up_to("closes_at at time zone 'Asia/Seoul' + interval '1 second'") }} as closes_at
@@ -159,6 +164,8 @@ timed_answers as materialized (
         told_once.stock_day,
         told_once.answer_number,
         days.date_text,
+        days.day_number,
+        told_once.base_date - date '1970-01-01' as base_day_number,
         -- the calendar's hours are the exchange's
         case when told_once.venue <> 'NXT' then days.opens_at end as opens_at,
         -- a VI prolongs the closing auction; Nextrade, and so both venues together, trade again by then
@@ -182,6 +189,8 @@ timed_answers as materialized (
         answers.stock_day,
         answers.answer_number,
         answers.date_text,
+        answers.day_number,
+        answers.base_day_number,
         {{ hours | join(',\n        ') }}
     from timed_answers as answers
     inner join {{ ref(relation ~ '_digits') }} as sent on answers.fetch_id = sent.fetch_id
@@ -197,7 +206,9 @@ timed_answers as materialized (
         answer_number,
         row_number,
         case when is_plain then clock::integer / 10000 * 60 + clock::integer / 100 % 100 end as minute_of_day,
-        -- other days are counted from 1970 on; a day in another writing is left to all rules
+        day_number,
+        base_day_number,
+        -- a day in another writing is left to all rules
         case
             when bar_date_text = date_text then 0
             when bar_date_text ~ '^[0-9]{8}$' then {{ to_date8('bar_date_text') }} - date '1970-01-01'
@@ -229,15 +240,18 @@ placed as (
         row_number,
         -- the order of the bars of a day, and of those of other days behind it
         minute_of_day + other_day * 1440 as minute,
+        answer_number * 100000 + row_number as place,
+        other_day > day_number as is_later,
         {% for price in prices %}
         {{ price }},
         {% endfor %}
         volume,
         running_total,
         counts_shares,
-        -- null outside all hours
+        -- null outside all hours, and on a later day that was not asked for
         case
-            when other_day <> 0 then 0
+            when other_day > 0 and other_day < day_number then 0
+            when other_day > 0 then case when other_day <= base_day_number then 0 end
             when minute_of_day >= opens_at and minute_of_day < closes_at then {{ regular }}
             {%- for session in sessions %}
             when minute_of_day >= {{ session | lower }}_opens_at and minute_of_day < {{ session | lower }}_closes_at
@@ -255,10 +269,7 @@ chained as (
         *,
         lag(minute, 1, -1) over bars_of_the_day as minute_before,
         lag(session_number, 1, -1::smallint) over bars_of_the_day as session_before,
-        running_total - case
-            when session_number = 0 and lag(session_number, 1, -1::smallint) over bars_of_the_day <> 0 then 0
-            else lag(running_total, 1, 0::bigint) over bars_of_the_day
-        end as own_total
+        running_total - lag(running_total, 1, 0::bigint) over bars_of_the_day as own_total
     from placed
     window bars_of_the_day as (partition by stock_day order by minute)
     -- as above
@@ -272,11 +283,11 @@ glanced_at as (
         session_number > 0 and volume > 0 as is_sound,
         session_number = {{ regular }} and volume > 0 as is_regular,
         -- where off-hours trades lie between two totals the value of the bar cannot be told
-        case
-            when not counts_shares and (own_total <= high_price::bigint * volume or session_number = 0) then own_total
-        end as trading_value,
+        case when not counts_shares and own_total <= high_price::bigint * volume then own_total end as trading_value,
         coalesce(
-            minute > minute_before
+            -- whatever is told of other days beside the day
+            session_number = 0
+            or minute > minute_before
             and session_number is not null
             and low_price > 0
             and low_price <= open_price
@@ -286,17 +297,11 @@ glanced_at as (
             and case
                 -- between two bars of a session others are missing or none is
                 when counts_shares
-                    then own_total is null or own_total = volume or session_number <> session_before or session_number = 0
+                    then own_total is null or own_total = volume or session_number <> session_before
                 else
                     own_total >= low_price::bigint * volume
                     -- the first bar of a session takes what was traded before it
-                    and (
-                        own_total <= high_price::bigint * volume
-                        or session_number <> session_before
-                        or session_number = 0
-                    )
-                    -- and one total goes on into the next within a day alone
-                    and (session_number > 0 or session_before <> 0 or minute / 1440 = minute_before / 1440)
+                    and (own_total <= high_price::bigint * volume or session_number <> session_before)
             end,
             false
         ) as is_plain
@@ -322,7 +327,11 @@ summed as (
         max(minute) filter (where is_regular) as last_regular_minute,
         bool_and(counts_shares) as has_no_totals,
         bool_or(session_number > 0 and volume = 0) as has_bars_without_trades,
-        bool_or(not is_of_the_day) as has_bars_of_other_days,
+        -- newest first: later days before the day, earlier ones behind it, and none of them within
+        min(place) filter (where is_of_the_day) as first_place,
+        max(place) filter (where is_of_the_day) as last_place,
+        max(place) filter (where is_later) as last_place_of_later_days,
+        min(place) filter (where session_number = 0 and not is_later) as first_place_of_earlier_days,
         -- the price of the first and of the last minute, in one number behind its minute: nothing is put in order
         min(minute * 10000000000 + open_price) filter (where is_regular) % 10000000000 as open_price,
         max(minute * 10000000000 + close_price) filter (where is_regular) % 10000000000 as close_price,
@@ -330,7 +339,7 @@ summed as (
         min(low_price) filter (where is_regular) as low_price,
         -- of equal length and in one order, whichever that is: who needs another puts them in order by the minute
         {% for array, column in arrays.items() %}
-        array_agg({{ column }}) as {{ array }}{{ ',' if not loop.last }}
+        array_agg({{ column }}) filter (where is_of_the_day) as {{ array }}{{ ',' if not loop.last }}
         {% endfor %}
     from glanced_at
     group by stock_day
@@ -362,11 +371,7 @@ final as (
         summed.bar_count,
         summed.sound_bar_count,
         summed.warned_bar_count,
-        case
-            when summed.has_bars_without_trades then 'NO_TRADES'
-            when summed.has_bars_of_other_days then 'OTHER_DAY'
-            else ''
-        end as broken_rules,
+        case when summed.has_bars_without_trades then 'NO_TRADES' else '' end as broken_rules,
         summed.volume,
         summed.sound_volume,
         summed.closes,
@@ -385,7 +390,10 @@ final as (
         {% endfor %}
     from summed
     inner join answers on summed.stock_day = answers.stock_day
-    where summed.is_plain
+    where
+        summed.is_plain
+        and summed.first_place > coalesce(summed.last_place_of_later_days, 0)
+        and (summed.last_place < summed.first_place_of_earlier_days) is not false
 )
 
 select * from final

@@ -14,3 +14,8 @@
         else 'KRX'
     end
 {%- endmacro %}
+
+{#  Day from which a request for a chart walks back, the last of those that it asks for  #}
+{% macro kiwoom_base_date(request) -%}
+    {{ to_date8("(" ~ request ~ " ->> 'base_dt')") }}
+{%- endmacro %}

@@ -14,10 +14,7 @@ QUERIES = (
     " refused.collection_date) = (later.source, later.dataset, later.scope, later.collection_date)"
     " and refused.ledger_id < later.ledger_id where refused.status = 'FAILED' and later.status = 'SUCCESS'",
     "select distinct concat_ws(' ', 'rejected', dataset, source, stock_code, trade_date, rule_id) from quality.rejected_rows"
-    " where rule_id !~ '^HELD_|NO_TRADES|OTHER_DAY'",
-    # the last minutes of the day before follow the first of a day, by the vendor's habit; others of it do not
-    "select distinct concat_ws(' ', 'rejected', dataset, source, stock_code, trade_date, rule_id) from quality.rejected_rows"
-    " where rule_id = 'OTHER_DAY' and item < '1500'",
+    " where rule_id !~ '^HELD_|NO_TRADES'",
     "select distinct concat_ws(' ', 'rejected', dataset, source, item, trade_date, rule_id) from quality.rejected_rows"
     " where dataset in ('index_daily', 'index_members')",
     "select distinct concat_ws(' ', 'rejected', dataset, source, coalesce(stock_code, item), rule_id) from quality.rejected_rows"

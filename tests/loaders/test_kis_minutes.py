@@ -581,8 +581,10 @@ def one_without_total(rows: list[Row]) -> list[Row]:
     ]
 
 
-def after_the_day_before(rows: list[Row]) -> list[Row]:
-    return [bar("090000", (1, 1, 1, 1), 1, 1, day="20260928"), *rows]
+def within_bars_of_the_day_before(rows: list[Row]) -> list[Row]:
+    """Wherever it stands but behind the day, where the broker's last page goes on into the day before."""
+    before = bar("090000", (1, 1, 1, 1), 1, 1, day="20260928")
+    return [before, rows[0], before | {"stck_cntg_hour": "090100"}, *rows[1:]]
 
 
 REAL_BARS = [
@@ -602,7 +604,7 @@ BROKEN_BARS: dict[str, tuple[Callable[[list[Row]], list[Row]], str, int]] = {
     "100090": (changed(299, stck_cntg_hour="136100"), "LABEL_UNREADABLE", 299),
     "100100": (no_trades, "NO_TRADES", 300),
     "100110": (twice_with_other_volume, "CONFLICTING_DUPLICATE", 0),
-    "100120": (after_the_day_before, "OTHER_DAY", 300),
+    "100120": (within_bars_of_the_day_before, "OTHER_DAY", 300),
 }
 
 
@@ -711,6 +713,12 @@ def test_a_wrong_bar_is_named_and_never_published(built: Database, code: str) ->
         "select count(*) from marts.ohlcv_minute"
         " where not (trading_value between low_price::bigint * volume and high_price::bigint * volume)"
     ) == [(0,)]
+
+
+def test_bars_of_the_day_before_that_follow_the_day_are_no_finding(built: Database) -> None:
+    assert built.rows(
+        "select item, rule_id from quality.rejected_rows where stock_code = '100120'"
+    ) == [("090100", "OTHER_DAY")]
 
 
 def test_a_day_with_a_gap_is_published_with_a_warning_and_no_guessed_value(

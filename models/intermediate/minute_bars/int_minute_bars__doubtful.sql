@@ -101,7 +101,10 @@ unioned as (
         cells.attempt_id,
         cells.is_current,
         cells.is_provisional,
-        bars.started_at is not null and bars.trade_date = cells.collection_date as is_of_the_day
+        bars.started_at is not null and bars.trade_date = cells.collection_date as is_of_the_day,
+        bars.fetch_id * 100000 + bars.row_number as place,
+        -- a walk back through several days begins with the last of them
+        {{ 'bars.base_date' if source_name == 'kiwoom' else 'null::date' }} as base_date
     from doubtful_cells as cells
     inner join {{ ref(relation) }} as bars on cells.fetch_id = bars.fetch_id
     where
@@ -116,6 +119,14 @@ unioned as (
 compared as (
     select
         *,
+        -- pages tell the newest first: later days that were asked for too stand before the day, earlier ones behind it.
+        -- A bar of another day anywhere else is a bar of the day with a wrong date, or one too many
+        (bar_date < trade_date and place > max(place) filter (where is_of_the_day) over attempts)
+        or (
+            bar_date > trade_date
+            and bar_date <= base_date
+            and place < min(place) filter (where is_of_the_day) over attempts
+        ) as is_beside_the_day,
         min(fetched_at) over labels as first_fetched_at,
         count(*) filter (where is_current) over labels as copies,
         row_number() over (
@@ -123,7 +134,9 @@ compared as (
             order by is_current desc, fetch_id desc, row_number
         ) as recency
     from unioned
-    window labels as (partition by source, stock_code, trade_date, bar_date, minute_label)
+    window
+        labels as (partition by source, stock_code, trade_date, bar_date, minute_label),
+        attempts as (partition by source, stock_code, trade_date, attempt_id)
 ),
 
 -- pages that overlap repeat a bar; where the copies differ, nobody can tell which one is true. A later look at a
@@ -175,7 +188,7 @@ current_rows as (
             and compared.venue = day_sessions.venue
             and compared.started_at >= day_sessions.opens_at
             and compared.started_at < day_sessions.closes_at
-    where compared.is_current and compared.recency = 1
+    where compared.is_current and compared.recency = 1 and compared.is_beside_the_day is not true
 ),
 
 -- every bar with trades, and the rows without any that follow it

@@ -51,6 +51,7 @@ final as (
         -- no field of the bar itself: one that cannot be read tells nothing, and rejects nothing
         nullif({{ to_number('dated.acc_trde_qty') }}, 0) as cumulative_volume,
         {{ kiwoom_venue('fetches.request') }} as venue,
+        {{ kiwoom_base_date('fetches.request') }} as base_date,
         {{ unreadable_fields(numbers, 'dated') }} as unreadable_fields,
         dated._fetch_id as fetch_id,
         dated._row_number as row_number
