@@ -345,7 +345,8 @@ summed as (
     group by stock_day
 ),
 
-answers as (
+-- once: of a join that is planned for one row the planner may make this again for every stock
+answers as materialized (
     select
         stock_day,
         min(source) as source,
