@@ -41,15 +41,8 @@ def due_cells(
     # a day that was named is a day that is wanted, though its week has been collected on another day
     is_named = start is not None and not feed.latest_only
     done = set() if refresh else _done(collection, feed, days, by_period=not is_named)
-    if scope and feed.takes(scope):
-        scopes: dict[date, Sequence[str]] = dict.fromkeys(days, (scope,))
-    else:
-        scopes = {
-            day: [name for name in feed.scopes(collection, day) if scope in (None, name)]
-            for day in days
-        }
     return [
-        cell for day in days for cell in (Cell(day, s) for s in scopes[day]) if cell not in done
+        cell for day in days for cell in _cells(collection, feed, day, scope) if cell not in done
     ]
 
 
@@ -61,11 +54,7 @@ def live_cells(collection: Collection, feed: Feed, scope: str | None) -> list[Ce
     if not calendar.session_open(day) <= collection.now < feed.published(day):
         return []
     done = _done(collection, feed, [day], by_period=False)
-    if scope and feed.takes(scope):
-        scopes: Sequence[str] = (scope,)
-    else:
-        scopes = [name for name in feed.scopes(collection, day) if scope in (None, name)]
-    return [cell for cell in (Cell(day, s) for s in scopes) if cell not in done]
+    return [cell for cell in _cells(collection, feed, day, scope) if cell not in done]
 
 
 def live_feed(feed: Feed) -> Feed:
@@ -91,6 +80,13 @@ def live_feed(feed: Feed) -> Feed:
             yield from poll(collection, [cell])
 
     return replace(feed, collect=collect)
+
+
+def _cells(collection: Collection, feed: Feed, day: date, scope: str | None) -> list[Cell]:
+    """What a feed asks for of a day, or of it the one scope that was named; a stock code needs no list that has it."""
+    if scope and feed.takes(scope):
+        return [Cell(day, scope)]
+    return [Cell(day, name) for name in feed.scopes(collection, day) if scope in (None, name)]
 
 
 def _done(

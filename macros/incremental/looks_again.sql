@@ -18,6 +18,7 @@
     index, by markets which the lists of stocks have corrected since
 #}
 {% macro days_of_members_known_since() -%}
+    {%- set market = own_column('members', 'market') %}
     select distinct to_char(members.trade_date, 'YYYY-MM-DD')
     from {{ this }} as members
     where
@@ -26,7 +27,7 @@
             and members.isin in (select identified.isin from {{ ref('int_stocks__identified') }} as identified)
         )
         or (
-            {{ own_column('members', 'market') }} is null
+            {{ market }} is null
             and members.stock_code in (
                 select versions.stock_code
                 from {{ ref('int_stocks__versioned') }} as versions
@@ -36,7 +37,7 @@
         or (
             members.broken_rules = 'MEMBER_OF_OTHER_MARKET'
             -- of the list next to the day, as the model takes it
-            and {{ own_column('members', 'market') }} is distinct from (
+            and {{ market }} is distinct from (
                 select markets.market
                 from {{ ref('int_stocks__versioned') }} as versions
                 inner join {{ ref('markets') }} as markets on versions.vendor_market = markets.vendor_market
@@ -52,6 +53,7 @@
     the word on them. A name that moves to another market does not make its whole history again.
 #}
 {% macro days_of_bars_known_since() -%}
+    {%- set market = own_column('judged', 'market') %}
     select distinct to_char(judged.trade_date, 'YYYY-MM-DD')
     from {{ this }} as judged
     inner join {{ ref('stocks') }} as stocks on judged.stock_code = stocks.stock_code
@@ -60,11 +62,11 @@
             -- a market has its ticks, and nothing that moved by more than the largest is a rounding
             when judged.previous_close is not null
                 then
-                    {{ own_column('judged', 'market') }} is distinct from stocks.market
+                    {{ market }} is distinct from stocks.market
                     and abs(judged.base_price - judged.previous_close)
                     < (select max(ticks.tick) from {{ ref('tick_sizes') }} as ticks)
             when stocks.listing_date = judged.trade_date then judged.reason <> 'FIRST_SESSION'
-            when judged.reason = 'MISSING_SESSION' then {{ own_column('judged', 'market') }} is null and stocks.market is not null
+            when judged.reason = 'MISSING_SESSION' then {{ market }} is null and stocks.market is not null
             when stocks.market = 'KONEX' or stocks.listing_date < judged.trade_date then judged.reason <> 'NO_PREVIOUS_CLOSE'
             else
                 (judged.reason = 'NO_PREVIOUS_CLOSE') <> exists (
@@ -92,10 +94,11 @@
 {% macro days_of_names_not_listed() -%}
     select distinct to_char(missing.trade_date, 'YYYY-MM-DD')
     from {{ this }} as missing
-    left join {{ ref('stocks') }} as stocks on missing.stock_code = stocks.stock_code
-    where
-        (
-            missing.trade_date >= stocks.listing_date
+    where not exists (
+        select from {{ ref('stocks') }} as stocks
+        where
+            stocks.stock_code = missing.stock_code
+            and missing.trade_date >= stocks.listing_date
             and (missing.trade_date < stocks.delisting_date or stocks.delisting_date is null)
-        ) is not true
+    )
 {%- endmacro %}

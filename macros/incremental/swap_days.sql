@@ -119,7 +119,8 @@
 
 {#
     true where the table has no row of the days to rebuild, which is every new day: the rows go into it as they are computed,
-    and not by way of a temporary table, from which they would be compared with what they replace.
+    and not by way of a temporary table, from which they would be compared with what they replace. It is the first look at rows
+    of these days in a transaction that writes them, so their chunks are locked before it (lock_chunks_of_days).
 #}
 {% macro takes_the_place_of_nothing() -%}
     {%- if model.takes_the_place_of_nothing is not defined -%}

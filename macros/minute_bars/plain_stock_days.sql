@@ -250,8 +250,7 @@ placed as (
         counts_shares,
         -- null outside all hours, and on a later day that was not asked for
         case
-            when other_day > 0 and other_day < day_number then 0
-            when other_day > 0 then case when other_day <= base_day_number then 0 end
+            when other_day > 0 then case when other_day < day_number or other_day <= base_day_number then 0 end
             when minute_of_day >= opens_at and minute_of_day < closes_at then {{ regular }}
             {%- for session in sessions %}
             when minute_of_day >= {{ session | lower }}_opens_at and minute_of_day < {{ session | lower }}_closes_at

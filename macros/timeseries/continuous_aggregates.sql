@@ -27,7 +27,7 @@
                     {%- if not continuous_aggregate_exists(name) -%}
                         {%- do run_query(create_continuous_aggregate(name, query)) -%}
                     {%- endif -%}
-                    {%- do run_query(wait_for_refreshing_policies()) -%}
+                    {%- do run_query(wait_for_refreshes()) -%}
                     {#- the refresh commits as it goes: it must be alone, outside of a transaction -#}
                     {%- do run_query('commit') -%}
                     {%- do run_query("call refresh_continuous_aggregate('aggregates." ~ name ~ "', null, null)") -%}
@@ -84,7 +84,7 @@
     is refreshing, and what began before this build's rows were there does not bring them. A policy is known by its name; since
     2.27 the extension keeps a list in which a refresh that somebody called stands too.
 #}
-{% macro wait_for_refreshing_policies() -%}
+{% macro wait_for_refreshes() -%}
     do $wait$
     declare
         is_refreshing boolean;

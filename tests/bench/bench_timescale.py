@@ -12,7 +12,7 @@ from tests.bench.builds import build
 from tests.bench.minute_market import market
 from tests.bench.report import Report
 from tests.conftest import Database
-from tests.timescale.server import named_timescale_database
+from tests.timescale.server import initialise, named_timescale_database
 
 # two weeks: two chunks of the default length
 DAYS = 10
@@ -21,9 +21,7 @@ DAYS = 10
 @pytest.fixture(scope="module")
 def database(report: Report) -> Iterator[Database]:
     with named_timescale_database() as database:
-        database.execute("create extension if not exists timescaledb")
-        done = database.loaders("init")
-        assert done.returncode == 0, done.stderr
+        initialise(database)
         build(
             database, "build", "--target", "timescale", "--select", "+ohlcv_minute",
             "--exclude-resource-type", "test", "unit_test",

@@ -28,6 +28,13 @@ def timescale_database() -> Iterator[Database]:
             yield database
 
 
+def initialise(database: Database, *options: str) -> None:
+    """Make an empty database a warehouse on the extension, by `python -m loaders init` with these options."""
+    database.execute("create extension if not exists timescaledb")
+    done = database.loaders("init", *options)
+    assert done.returncode == 0, done.stderr
+
+
 def named_timescale_server() -> Database:
     """The server that TIMESCALE_PGHOST, …PORT, …USER, …PASSWORD and …DATABASE name; without them skips the test."""
     if not os.environ.get("TIMESCALE_PGHOST"):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.conftest import Database
-from tests.timescale.server import named_timescale_database
+from tests.timescale.server import initialise, named_timescale_database
 from tests.warehouse import storage_project
 from tests.warehouse.small_project import SmallProject
 
@@ -25,9 +25,7 @@ WAITING = (
 @pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
     with named_timescale_database() as database:
-        database.execute("create extension if not exists timescaledb")
-        done = database.loaders("init")
-        assert done.returncode == 0, done.stderr
+        initialise(database)
         yield database
 
 

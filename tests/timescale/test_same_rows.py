@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.simulator.server import NOW, SEED, Simulator
 from tests.conftest import Database
-from tests.timescale.server import named_timescale_database
+from tests.timescale.server import initialise, named_timescale_database
 from tests.warehouse.test_manifest import models
 
 HYPERTABLES = ["investor_trading", "market_cap_daily", "ohlcv_daily", "ohlcv_minute"]
@@ -17,10 +17,7 @@ OF_THE_RUNS = {"data_quality_checks"}
 @pytest.fixture(scope="module")
 def database(simulator: Simulator) -> Iterator[Database]:
     with named_timescale_database() as database:
-        with database.connect() as connection:
-            connection.execute("create extension if not exists timescaledb")
-        done = database.loaders("init", "--sample-now", NOW, "--sample-seed", str(SEED))
-        assert done.returncode == 0, done.stderr
+        initialise(database, "--sample-now", NOW, "--sample-seed", str(SEED))
         for arguments in (
             ("--source", "infomax", "--from", "2026-09-28", "--to", "2026-10-08"),
             ("--source", "krx", "--from", "2026-09-28", "--to", "2026-10-08"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Database
-from tests.timescale.server import timescale_database
+from tests.timescale.server import initialise, timescale_database
 from tests.warehouse import storage_project
 from tests.warehouse.small_project import SmallProject
 
@@ -20,10 +20,7 @@ ONE_CONNECTION = ("--threads", "1")
 @pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
     with timescale_database() as database:
-        with database.connect() as connection:
-            connection.execute("create extension if not exists timescaledb")
-        done = database.loaders("init")
-        assert done.returncode == 0, done.stderr
+        initialise(database)
         yield database
 
 

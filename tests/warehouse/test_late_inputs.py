@@ -24,13 +24,15 @@ def built(database: Database, *options: str, marts: tuple[str, ...] = MARTS) -> 
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-def contents(database: Database, marts: tuple[str, ...] = MARTS) -> dict[str, object]:
-    """Rows of marts as one number each, beside how many there are."""
+def contents(
+    database: Database, tables: tuple[str, ...] = MARTS, schema: str = "marts"
+) -> dict[str, object]:
+    """Rows of tables as one number each, beside how many there are."""
     return {
-        mart: database.rows(
-            f"select count(*), sum(hash_record_extended(rows.*, 0)::numeric) from marts.{mart} as rows"
+        table: database.rows(
+            f"select count(*), sum(hash_record_extended(rows.*, 0)::numeric) from {schema}.{table} as rows"
         )[0]
-        for mart in marts
+        for table in tables
     }
 
 
@@ -160,14 +162,8 @@ def test_lists_that_come_after_what_they_explain_reach_it(put_aside: Database) -
     marts = ("index_components", "etf_portfolios", "adjustment_factors")
     tables = ("int_index_members__unioned", "int_index_members__versioned")
 
-    def state() -> list[object]:
-        relations = [*(f"marts.{mart}" for mart in marts), *(f"intermediate.{t}" for t in tables)]
-        return [
-            database.rows(
-                f"select count(*), sum(hash_record_extended(rows.*, 0)::numeric) from {relation} as rows"
-            )
-            for relation in relations
-        ]
+    def state() -> dict[str, object]:
+        return contents(database, marts) | contents(database, tables, "intermediate")
 
     given(database, "dataset not in ('stocks', 'ohlcv_daily')")
     built(database, marts=marts)
@@ -196,15 +192,10 @@ def test_a_list_of_stocks_with_wrong_markets_keeps_no_members_out_when_it_is_cor
 ) -> None:
     database = put_aside
     marts = ("index_components",)
-    tables = "intermediate.int_index_members__unioned", "marts.index_components"
+    tables = ("int_index_members__unioned",)
 
-    def state() -> list[object]:
-        return [
-            database.rows(
-                f"select count(*), sum(hash_record_extended(rows.*, 0)::numeric) from {table} as rows"
-            )
-            for table in tables
-        ]
+    def state() -> dict[str, object]:
+        return contents(database, marts) | contents(database, tables, "intermediate")
 
     database.execute(
         "create table public.true_markets as select code, market from raw.infomax__stock_code;"
