@@ -164,6 +164,17 @@ def test_every_test_is_of_one_kind() -> None:
             assert len(kinds) == 1, f"{node['name']}: {sorted(kinds)}"
 
 
+def test_a_view_is_tested_in_the_window_of_its_table() -> None:
+    """The newest day of a view would be looked for in all of its history, by every build."""
+    nodes = manifest()["nodes"]
+    for node in nodes.values():
+        if node["resource_type"] == "test" and node["config"].get("where") == "__recent__":
+            tested = nodes[node["attached_node"]]
+            named = f"model.korean_market_warehouse.{tested['config']['meta'].get('window_of')}"
+            table = nodes.get(named, tested)
+            assert table["config"]["materialized"] != "view", f"{tested['name']}: meta.window_of"
+
+
 def test_every_generic_test_has_a_word_of_the_audit_and_a_line_in_the_readme() -> None:
     words = (ROOT / "macros" / "runs" / "write_audit.sql").read_text(encoding="utf-8")
     readme = (ROOT / "tests" / "generic" / "README.md").read_text(encoding="utf-8")
