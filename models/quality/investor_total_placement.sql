@@ -1,7 +1,7 @@
 -- Does a vendor's 기관계 hold the government? By name alone it is open; here its own figures of the last weeks answer.
 with
 
-flows as (
+flows as not materialized (
     select * from {{ ref('int_investor_trading__unioned') }}
 ),
 
@@ -28,10 +28,9 @@ stock_days as (
         sum(flows.buy_volume) filter (where flows.vendor_investor in ('정부', '7000')) as government_bought,
         sum(flows.sell_volume) filter (where flows.vendor_investor in ('정부', '7000')) as government_sold
     from flows
-    cross join newest
     left join investor_types
         on flows.investor_code = investor_types.investor_code
-    where flows.trade_date > newest.newest_date - 30
+    where flows.trade_date > (select newest.newest_date - 30 from newest)
     group by flows.source, flows.stock_code, flows.trade_date
 ),
 

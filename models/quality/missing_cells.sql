@@ -299,26 +299,50 @@ rows_that_came as (
     {% endfor %}
 ),
 
-asked as (
+-- a name of its own, or a scope that holds it: what is no name is a market, or a page of the whole
+answers_to_missing as (
     select
         missing.dataset,
         missing.date,
         missing.stock_code,
-        string_agg(window_cells.source || ' ' || window_cells.status, ', ' order by window_cells.source) as answers,
-        bool_or(window_cells.status in ('SUCCESS', 'UNCHANGED', 'RESTORED')) as has_answer,
-        bool_or(window_cells.status in ('FAILED', 'PARTIAL')) as has_failed,
-        bool_or(window_cells.status = 'RETRACTED') as is_retracted,
-        bool_or(window_cells.status = 'NOT_PUBLISHED') as is_unpublished,
-        bool_or(window_cells.status = 'EMPTY') as is_empty
+        window_cells.source,
+        window_cells.status
     from missing
     inner join window_cells
         on
             missing.dataset = window_cells.dataset
             and missing.date = window_cells.collection_date
-            -- a scope that is neither a name nor a market is a page of the whole
-            and (window_cells.scope in (missing.stock_code, missing.market) or not window_cells.is_name)
+            and missing.stock_code = window_cells.scope
+    where window_cells.is_name
+    union all
+    select
+        missing.dataset,
+        missing.date,
+        missing.stock_code,
+        window_cells.source,
+        window_cells.status
+    from missing
+    inner join window_cells
+        on
+            missing.dataset = window_cells.dataset
+            and missing.date = window_cells.collection_date
             and not (window_cells.scope in ('KOSPI', 'KOSDAQ', 'KONEX') and missing.market <> window_cells.scope)
-    group by missing.dataset, missing.date, missing.stock_code
+    where not window_cells.is_name
+),
+
+asked as (
+    select
+        dataset,
+        date,
+        stock_code,
+        string_agg(source || ' ' || status, ', ' order by source) as answers,
+        bool_or(status in ('SUCCESS', 'UNCHANGED', 'RESTORED')) as has_answer,
+        bool_or(status in ('FAILED', 'PARTIAL')) as has_failed,
+        bool_or(status = 'RETRACTED') as is_retracted,
+        bool_or(status = 'NOT_PUBLISHED') as is_unpublished,
+        bool_or(status = 'EMPTY') as is_empty
+    from answers_to_missing
+    group by dataset, date, stock_code
 ),
 
 explained as (
