@@ -55,7 +55,7 @@ def _read_file(collection: Collection, name: str) -> bytes:
 
     Raises:
         _FileMissingError: there is no such file.
-        RequestFailedError: the server cannot be reached.
+        RequestFailedError: the server cannot be reached, or the file not be opened.
     """
     settings = collection.settings
     assert isinstance(settings, MarcapSettings)
@@ -70,7 +70,25 @@ def _read_file(collection: Collection, name: str) -> bytes:
     path = settings.folder / name
     if not path.is_file():
         raise _FileMissingError
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RequestFailedError(f"{path} cannot be opened: {error.strerror}") from None
+
+
+def _parse(content: bytes) -> pa.Table:
+    """Rows of a yearly file.
+
+    Raises:
+        AnswerRejectedError: no parquet file, or a damaged one.
+    """
+    try:
+        return pq.read_table(io.BytesIO(content))
+    # damage within a file is to the library a failure to read from a disk
+    except (pa.ArrowException, OSError) as error:
+        raise AnswerRejectedError(
+            f"it is no whole parquet file ({error}); get it again from its publisher"
+        ) from None
 
 
 def _session_answer(
@@ -87,9 +105,7 @@ def _collect_year(collection: Collection, name: str, cells: Sequence[Cell]) -> I
     try:
         content = _read_file(collection, name)
         fetched_at = datetime.now(calendar.KST)
-        rows, unknown = file_to_table(
-            collection.table(ENDPOINT), pq.read_table(io.BytesIO(content))
-        )
+        rows, unknown = file_to_table(collection.table(ENDPOINT), _parse(content))
     except _FileMissingError:
         answer = collection.new_answer(ENDPOINT, {"file": name})
         yield Outcome(cells=cells, answers=[answer], status=Status.NOT_PUBLISHED)

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sandbox.simulator.server import Simulator, running_simulator
 from tests.conftest import Database
+from tests.warehouse.test_revisions import bar
 
 DAY = ("--source", "krx", "--dataset", "ohlcv_daily", "--from", "2026-05-06", "--to", "2026-05-06")
 
@@ -253,6 +256,36 @@ def test_a_folder_that_is_not_there_is_told_once_and_fails_no_cell(
     assert run.returncode == 1
     assert f"MARCAP_BASE_URL={missing} is no folder" in run.stderr
     assert real.rows("select count(*) from raw.fetch_cells") == [(0,)]
+
+
+@pytest.mark.parametrize("damage", ["within", "cut short", "web page"])
+def test_a_damaged_file_fails_its_year_alone(
+    new_database: Callable[..., Database], tmp_path: Path, damage: str
+) -> None:
+    real = new_database()
+    for day in ("2023-01-02", "2024-01-02"):
+        rows = pa.Table.from_pylist([bar("005930", day)] * 1000)
+        pq.write_table(rows, tmp_path / f"marcap-{day[:4]}.parquet")
+    file = tmp_path / "marcap-2023.parquet"
+    whole = file.read_bytes()
+    file.write_bytes(
+        {
+            "within": whole[:4] + b"\xff" * 200 + whole[204:],
+            "cut short": whole[: len(whole) // 2],
+            "web page": b"<html>503 Service Unavailable</html>",
+        }[damage]
+    )
+    run = real.loaders(
+        "load", "--source", "marcap", "--from", "2023-01-02", "--to", "2024-01-02",
+        MARCAP_BASE_URL=str(tmp_path),
+    )  # fmt: skip
+    assert "marcap-2023.parquet cannot be read: it is no whole parquet file" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert run.returncode == 0, "the other year came"
+    assert real.rows("select count(*), min(date)::text from raw.marcap__daily") == [
+        (1000, "2024-01-02")
+    ]
+    assert real.rows("select payload from raw.rejected_payloads") == [(file.read_bytes(),)]
 
 
 def test_a_list_cut_at_the_row_cap_is_asked_for_by_prefix(
