@@ -33,6 +33,8 @@ JSONB_VERSION = b"\x01"
 READ_ALIKE = {str, NoneType, bool}
 """Values that a quick parser and an exact one read alike; of a number the quick one forgets how it was written."""
 
+COUNT = re.compile(r"[0-9]{1,18}(\.0+)?")
+
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -107,6 +109,12 @@ def _parse_exactly(body: bytes) -> Any:
 def says_something(record: Any) -> bool:
     """Whether a record holds anything: where there is nothing to tell a vendor may send `{}`, or one of empty texts."""
     return not isinstance(record, dict) or any(record.values())
+
+
+def as_count(value: Any) -> int | None:
+    """A whole number as vendors write it (`201`, `1,201`, `201.0`); None for anything else."""
+    text = str(value).strip().replace(",", "")
+    return int(text.partition(".")[0]) if COUNT.fullmatch(text) else None
 
 
 def _can_be_kept(parsed: Any) -> bool:

@@ -6,6 +6,7 @@ from datetime import date
 from loaders.collect import Collection
 from loaders.feeds import Answer, Cell, Outcome, Status
 from loaders.infomax import api
+from loaders.payload import as_count
 
 COMPLETE_ENOUGH = 0.9
 """Share of the components that the vendor counts itself below which an answer is half a list."""
@@ -20,7 +21,8 @@ def listed_funds(collection: Collection, day: date) -> list[str]:
 
 def _fail_if_half(answer: Answer) -> None:
     """Compare the components with the vendor's own count of them, where it can be read."""
-    counts = [int(count) for count in answer.column("constituents") if str(count).isdigit()]
+    told = map(as_count, answer.column("constituents"))
+    counts = [count for count in told if count is not None]
     enough = min(COMPLETE_ENOUGH * max(counts), max(counts) - UNTOLD_LINES) if counts else 0
     if not answer.error and answer.row_count < enough:
         answer.error = (

@@ -15,6 +15,7 @@ from loaders.collect import Attempt, Collection, Question
 from loaders.config import SourceSettings
 from loaders.errors import AnswerRejectedError, HostBlockedError, SourceStoppedError
 from loaders.feeds import Answer, Cadence, Cell, Feed, Outcome, Service, Source, Status
+from loaders.payload import as_count
 
 COMPONENTS = "GetIndexComponets"
 """The vendor's own spelling."""
@@ -52,9 +53,9 @@ def _records(parsed: Any) -> dict[str, Sequence[Any]]:
     info = parsed.get("info") or {}
     if not isinstance(info, dict):
         raise AnswerRejectedError("wics: `info` is not an object")
-    count = str(info.get("CNT", ""))
+    count = as_count(info.get("CNT"))
     # a list without any name is judged by its neighbours, see _gap
-    if components and count.isdigit() and int(count) > len(components):
+    if components and count is not None and count > len(components):
         raise AnswerRejectedError(
             f"wics: the list has {len(components)} of the {count} names that its header counts"
         )

@@ -174,6 +174,23 @@ def test_half_a_portfolio_is_kept_out(database: Database, faults: Simulator) -> 
     assert "components came; half a list is kept out" in run.stderr
 
 
+@pytest.mark.parametrize("stated", [201, 201.0, "201", "1,201"])
+def test_a_count_of_components_is_read_however_it_is_written(
+    new_database: Callable[..., Database], stated: object
+) -> None:
+    row = {"date": 20260515, "isin": "KR7152100004", "code": "152100", "kr_name": "PLUS 200", "constituents": stated,
+           "admin_number": 1, "etf_value": 1e9, "port_isin": "KR7005930003", "port_code": "005930",
+           "port_name": "삼성전자", "port_value": 1e8, "port_volume": 100}  # fmt: skip
+    envelope = {"success": True, "results": [row | {"port_code": f"00593{n}"} for n in range(5)]}
+    with replaying(lambda _asked: Reply(envelope)) as vendor:
+        run = new_database().loaders(
+            "load", "--source", "infomax", "--dataset", "etf_portfolios", "--scope", "152100", *DAYS,
+            INFOMAX_BASE_URL=vendor.base_url, INFOMAX_TOKEN="secret-token", INFOMAX_REQUESTS_PER_MINUTE="0",
+        )  # fmt: skip
+    count = str(stated).replace(",", "").removesuffix(".0")
+    assert f"5 of {count} components came; half a list is kept out" in run.stderr
+
+
 def test_half_a_list_of_members_is_not_believed(database: Database, faults: Simulator) -> None:
     assert load(database, faults, "index_components", "KOSPI200").returncode == 0
     faults.plant_fault(path="index/constituents", kind="half")
