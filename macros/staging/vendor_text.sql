@@ -12,23 +12,32 @@
     [+-]?(([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.][0-9]+)?|[.][0-9]+)
 {%- endmacro %}
 
+{#
+    A number as only JSON writes it: 6.90272E8. In a field of text it is a damage, in one that the vendor sends as a number of
+    JSON some libraries write so from ten million on, or below a thousandth.
+#}
+{% macro json_exponent_pattern() -%}
+    -?[0-9]+([.][0-9]+)?[eE][+-]?[0-9]{1,2}
+{%- endmacro %}
+
 {#  So long a text is no number of a market; a cast to numeric raises from 131,073 digits on  #}
 {% macro longest_number() -%}
     1000
 {%- endmacro %}
 
-{#  true when the text is a number. Example: '-1,100', '0.50', '.50'  #}
-{% macro is_number(column) -%}
-    ({{ column }} ~ '^ *{{ number_pattern() }} *$' and octet_length({{ column }}) <= {{ longest_number() }})
+{#  true when the text is a number. Example: '-1,100', '0.50', '.50'; with is_json '6.90272E8' too  #}
+{% macro is_number(column, is_json=false) -%}
+    {%- set either = '(' ~ number_pattern() ~ '|' ~ json_exponent_pattern() ~ ')' -%}
+    ({{ column }} ~ '^ *{{ either if is_json else number_pattern() }} *$' and octet_length({{ column }}) <= {{ longest_number() }})
 {%- endmacro %}
 
 {#  numeric, or NULL for '', '-' and anything unreadable. Example: to_number('source_rows.tdd_clsprc')  #}
-{% macro to_number(column) -%}
+{% macro to_number(column, is_json=false) -%}
     case
         when octet_length({{ column }}) > {{ longest_number() }} then null
         -- nearly every field is plain digits, and this pattern costs half
         when {{ column }} ~ '^[0-9]+$' then {{ column }}::numeric
-        when {{ is_number(column) }} then replace({{ column }}, ',', '')::numeric
+        when {{ is_number(column, is_json) }} then replace({{ column }}, ',', '')::numeric
     end
 {%- endmacro %}
 
@@ -45,8 +54,8 @@
 {%- endmacro %}
 
 {#  true when the text is there and is neither a number nor a sign for "missing"  #}
-{% macro is_unparsable(column) -%}
-    (coalesce(trim({{ column }}), '') not in ('', '-') and not {{ is_number(column) }})
+{% macro is_unparsable(column, is_json=false) -%}
+    (coalesce(trim({{ column }}), '') not in ('', '-') and not {{ is_number(column, is_json) }})
 {%- endmacro %}
 
 {#
@@ -76,7 +85,7 @@
     fields of a row at once first, since nearly every row is sound.
     Example: unreadable_fields(['tdd_clsprc', 'acc_trdvol'], 'source_rows')
 #}
-{% macro unreadable_fields(columns, relation) -%}
+{% macro unreadable_fields(columns, relation, is_json=false) -%}
     case
         when
             concat_ws(chr(31){% for column in columns %}, {{ relation }}.{{ column }}{% endfor %})
@@ -85,7 +94,7 @@
             then ''
         else concat_ws(
             ','{% for column in columns %},
-            case when {{ is_unparsable(relation ~ '.' ~ column) }} then '{{ column }}' end{% endfor %}
+            case when {{ is_unparsable(relation ~ '.' ~ column, is_json) }} then '{{ column }}' end{% endfor %}
 
         )
     end

@@ -13,11 +13,11 @@ fetches as (
 numbered as (
     select
         source_rows.*,
-        {{ to_number('source_rows.constituents') }} as stated_components,
-        {{ to_number('source_rows.etf_value') }} as total_valuation,
-        {{ to_number('source_rows.port_value') }} as valuation,
-        {{ to_number('source_rows.port_volume') }} as units,
-        {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields
+        {{ to_number('source_rows.constituents', is_json=true) }} as stated_components,
+        {{ to_number('source_rows.etf_value', is_json=true) }} as total_valuation,
+        {{ to_number('source_rows.port_value', is_json=true) }} as valuation,
+        {{ to_number('source_rows.port_volume', is_json=true) }} as units,
+        {{ unreadable_fields(numbers, 'source_rows', is_json=true) }} as unreadable_fields
     from source_rows
     inner join fetches on source_rows._fetch_id = fetches.fetch_id
 ),

@@ -15,12 +15,12 @@ final as (
         source_rows.code as stock_code,
         {{ to_date8('source_rows.date') }} as trade_date,
         source_rows.investor as vendor_investor,
-        {{ to_number('source_rows.bid_volume') }} as buy_volume,
-        {{ to_number('source_rows.ask_volume') }} as sell_volume,
+        {{ to_number('source_rows.bid_volume', is_json=true) }} as buy_volume,
+        {{ to_number('source_rows.ask_volume', is_json=true) }} as sell_volume,
         -- always thousand won, whatever the size of the number: the unit is a rule, never a guess
-        {{ to_number('source_rows.bid_value') }} * 1000 as buy_value,
-        {{ to_number('source_rows.ask_value') }} * 1000 as sell_value,
-        {{ unreadable_fields(amounts, 'source_rows') }} as unreadable_fields,
+        {{ to_number('source_rows.bid_value', is_json=true) }} * 1000 as buy_value,
+        {{ to_number('source_rows.ask_value', is_json=true) }} * 1000 as sell_value,
+        {{ unreadable_fields(amounts, 'source_rows', is_json=true) }} as unreadable_fields,
         source_rows._fetch_id as fetch_id,
         source_rows._row_number as row_number
     from source_rows
