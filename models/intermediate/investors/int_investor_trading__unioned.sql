@@ -317,7 +317,7 @@ checked as (
         *,
         array_remove(
             array[
-                case when stock_code !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
+                case when coalesce(stock_code, '') !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
                 case
                     when num_nulls(buy_volume, sell_volume, buy_value, sell_value) > 0 then 'VALUE_MISSING'
