@@ -7,12 +7,15 @@ source_rows as (
 ),
 
 fetches as (
-    select fetch_id from {{ ref('stg_ledger__fetches') }}
+    select fetch_id, request from {{ ref('stg_ledger__fetches') }}
 ),
 
 numbered as (
     select
         source_rows.*,
+        -- a line that leaves fund or day out is of those asked for: one that names others keeps the answer out
+        coalesce(nullif(source_rows.code, ''), fetches.request ->> 'code') as fund_code,
+        coalesce(nullif(source_rows.date, ''), fetches.request ->> 'date') as fund_date,
         {{ to_number('source_rows.constituents', is_json=true) }} as stated_components,
         {{ to_number('source_rows.etf_value', is_json=true) }} as total_valuation,
         {{ to_number('source_rows.port_value', is_json=true) }} as valuation,
@@ -24,8 +27,8 @@ numbered as (
 
 final as (
     select
-        code as etf_code,
-        {{ to_date8('date') }} as base_date,
+        fund_code as etf_code,
+        {{ to_date8('fund_date') }} as base_date,
         nullif(trim(port_code), '') as component_code,
         nullif(trim(port_isin), '') as component_isin,
         nullif(trim(port_name), '') as component_name,
