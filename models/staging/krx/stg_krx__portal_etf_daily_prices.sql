@@ -45,7 +45,7 @@ final as (
         source_rows._row_number as row_number
     from source_rows
     inner join fetches on source_rows._fetch_id = fetches.fetch_id
-    where not (source_rows.tdd_clsprc = '-' and source_rows.acc_trdvol = '-')
+    where source_rows.tdd_clsprc is distinct from '-' or source_rows.acc_trdvol is distinct from '-'
 )
 
 select * from final

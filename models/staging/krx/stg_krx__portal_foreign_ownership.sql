@@ -34,7 +34,7 @@ final as (
         source_rows._row_number as row_number
     from source_rows
     inner join fetches on source_rows._fetch_id = fetches.fetch_id
-    where source_rows.forn_hd_qty <> '-'
+    where source_rows.forn_hd_qty is distinct from '-'
 )
 
 select * from final
