@@ -17,9 +17,12 @@ MASTER_TYPES = ("ST", "MF", "RT", "SC", "IF", "DR", "FS", "EF", "EN")
 CODE_LENGTH = 6
 FIRST_DELISTING_YEAR = 1995
 
+CODE_OF_NOTE = "regexp_replace({}, '^Q([0-9][0-9A-Z]{{5}})$', '\\1')"
+"""SQL: the exchange's code of a note (ETN), before which vendors write a Q."""
+
 LISTINGS = f"""
     select
-        codes.code,
+        {CODE_OF_NOTE.format("codes.code")},
         codes.isin,
         case fetches.request ->> 'type' when 'EF' then 'ETF' when 'EN' then 'ETN' else 'STOCK' end,
         false,
@@ -30,7 +33,7 @@ LISTINGS = f"""
     where codes._fetch_id in ({current_fetches("infomax", "stocks")})
     union all
     select
-        code,
+        {CODE_OF_NOTE.format("code")},
         isin,
         case
             when equity_type in ('EF', 'ETF') then 'ETF'

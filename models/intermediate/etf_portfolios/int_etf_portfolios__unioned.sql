@@ -135,8 +135,8 @@ checked as (
                 case
                     when
                         etf_code !~ '^[0-9][0-9A-Z]{5}$'
-                        -- digits alone are a code of six: with fewer its zeros are lost. Not where the ISIN says another
-                        -- exchange: 700 and 7203 are codes of Hong Kong and Tokyo
+                        -- digits alone are a code of six: with fewer its zeros are lost. Where the ISIN is of another
+                        -- country they are a whole code: 700 of Hong Kong, 7203 of Tokyo
                         or component_code ~ '^[0-9]{1,5}$' and coalesce(component_isin, 'KR') like 'KR%'
                         or component_code ~ '^[-+]'
                         then 'CODE_MALFORMED'

@@ -10,7 +10,7 @@ fetches as (
 
 final as (
     select
-        source_rows.code as stock_code,
+        {{ code_of_note('source_rows.code') }} as stock_code,
         source_rows.isin,
         source_rows.kr_name as stock_name,
         source_rows.market_type as vendor_market,

@@ -10,7 +10,7 @@ fetches as (
 
 final as (
     select
-        regexp_replace(source_rows.code, '^A', '') as stock_code,
+        {{ code_of_note("regexp_replace(source_rows.code, '^A', '')") }} as stock_code,
         null::text as isin,
         source_rows.name as stock_name,
         null::text as stock_name_en,
