@@ -180,6 +180,11 @@ def _issue_token(collection: Collection) -> Token:
     message = f"{code} {_message(response.content)}".strip() or f"HTTP {response.status_code}"
     _stop_where_no_use(code, message)
     issued = _parsed(response.content)
+    if not issued:
+        raise SourceStoppedError(
+            f"no token ({message}) but {response.text.strip()[:60]!r}; the vendor may be under maintenance: run again later,"
+            " and check KIS_BASE_URL where it lasts"
+        )
     if response.status_code != 200 or not issued.get("access_token"):
         raise SourceStoppedError(
             f"no token ({message}); check KIS_APP_KEY, KIS_APP_SECRET and KIS_BASE_URL"

@@ -119,16 +119,39 @@ def _issue(collection: Collection) -> Token:
         )
     except RequestFailedError as error:
         raise SourceStoppedError(f"no token: {error}") from None
+    answer = _parsed(response.content)
     try:
-        answer = parse_json(response.content)
-        expires_at = datetime.strptime(str(answer["expires_dt"]), "%Y%m%d%H%M%S").replace(
+        expires_at = datetime.strptime(str(answer.get("expires_dt")), "%Y%m%d%H%M%S").replace(
             tzinfo=calendar.KST
         )
         return Token(str(answer["token"]), expires_at)
-    except (AnswerRejectedError, ValueError, KeyError, TypeError):
-        raise SourceStoppedError(
-            f"HTTP {response.status_code}: no token for these keys; {HOW_TO_GET}"
-        ) from None
+    except (ValueError, KeyError):
+        raise SourceStoppedError(_why_no_token(response, answer, settings)) from None
+
+
+def _parsed(body: bytes) -> Mapping[str, Any]:
+    """Body of an answer that is no data, or nothing where it cannot be read."""
+    try:
+        parsed = parse_json(body)
+    except AnswerRejectedError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _why_no_token(
+    response: requests.Response, answer: Mapping[str, Any], settings: KiwoomSettings
+) -> str:
+    """What the vendor says of it: wrong keys, the other host's, an address that is not registered, or nothing at all."""
+    status = f"HTTP {response.status_code}"
+    if not answer:
+        return (
+            f"{status}: no token but {response.text.strip()[:60]!r}; the vendor may be under maintenance: run again later,"
+            " and check KIWOOM_BASE_URL where it lasts"
+        )
+    said = f"return_code {answer.get('return_code', 'missing')} {answer.get('return_msg', '')}"
+    for secret in (settings.app_key, settings.secret_key):
+        said = said.replace(secret.get_secret_value(), "***") if secret else said
+    return f"{status}: no token for these keys ({said.strip()[:200]}); {HOW_TO_GET}"
 
 
 def _token(collection: Collection, *, refused: str | None = None) -> str:

@@ -204,6 +204,8 @@ def test_a_token_that_is_always_refused_stops_the_source(database: Database) -> 
             "check KIS_APP_KEY",
         ),
         (Reply("<html>점검</html>", 200), "no token (HTTP 200)"),
+        (Reply("<html>시스템 점검 안내</html>", 503), "시스템 점검 안내"),
+        (Reply("<html>시스템 점검 안내</html>", 503), "the vendor may be under maintenance"),
     ],
 )
 def test_no_token_says_what_to_do(database: Database, reply: Reply, words: str) -> None:

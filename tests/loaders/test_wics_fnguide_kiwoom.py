@@ -287,6 +287,33 @@ def test_wrong_keys_stop_the_source_and_are_repeated_nowhere(
     )
 
 
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (
+            Reply({"return_code": 3, "return_msg": "인증에 실패했습니다[8050:지정단말기 인증에 실패했습니다]"}),
+            "no token for these keys (return_code 3 인증에 실패했습니다[8050:지정단말기 인증에 실패했습니다])",
+        ),
+        (Reply({"return_code": 2, "return_msg": "not-said is no key"}, 400), "(return_code 2 *** is no key)"),
+        (Reply("<html>시스템 점검 안내</html>", 503), "HTTP 503: no token but '<html>시스템 점검 안내</html>'"),
+        (Reply("<html>시스템 점검 안내</html>"), "the vendor may be under maintenance"),
+        (Reply({"token": "t", "expires_dt": ""}), "no token for these keys (return_code missing)"),
+    ],
+)  # fmt: skip
+def test_why_there_is_no_token_is_told_in_the_vendors_words(
+    new_database: Callable[..., Database], reply: Reply, words: str
+) -> None:
+    with replaying(lambda _asked: reply) as vendor:
+        run = new_database().loaders(
+            "load", "--source", "kiwoom", "--dataset", "stocks", KIWOOM_BASE_URL=vendor.base_url,
+            KIWOOM_APP_KEY=vendor.account, KIWOOM_SECRET_KEY="not-said", KIWOOM_REQUESTS_PER_MINUTE="0",
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert words in run.stderr
+    assert "not-said" not in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_a_rate_that_is_too_high_passes_when_retried(
     database: Database, vendors: Simulator
 ) -> None:
