@@ -67,6 +67,11 @@ MAY_BE_NO_STOCK_CODE = 0.2
 FAILURES_BEFORE_STOP = 3
 """Requests in a row without any answer after which a host counts as unreachable; those under way together count once."""
 
+ERRORS_BEFORE_RETRIES_END = 3
+"""Server errors and web pages in a row, whatever was asked, after which none is asked again: the next cell is the next try."""
+ERRORS_BEFORE_STOP = 200
+"""Of these in a row after which the host counts as down; a vendor may well fail for all names of a new kind, one by one."""
+
 log = structlog.get_logger()
 
 Records = Sequence[Any] | Mapping[str, Sequence[Any]]
@@ -162,7 +167,13 @@ class Collection:
         self.stopped: str | None = None
         self._listings = listings
         self.reused = 0
-        self._client = VendorClient(settings, run, service.is_busy, service.is_final)
+        self._client = VendorClient(
+            settings,
+            run,
+            service.is_busy,
+            service.is_final,
+            lambda: self._errors_in_a_row >= ERRORS_BEFORE_RETRIES_END,
+        )
         self._lock = threading.RLock()
         self._waits = _Waits()
         self._feed: Feed | None = None
@@ -170,6 +181,7 @@ class Collection:
         self._fetch_ids: deque[int] = deque()
         self._is_refresh = False
         self._failures_in_a_row = 0
+        self._errors_in_a_row = 0
         self._warned: set[tuple[str, str]] = set()
 
     def close(self) -> None:
@@ -307,12 +319,26 @@ class Collection:
         answer.headers = headers
         try:
             answer.tables = self._read(answer, question, status, content)
+            self._errors_in_a_row = 0
         except SourceStoppedError as error:
             answer.error = str(error)
             self.stop(error)
         except AnswerRejectedError as error:
             answer.error = str(error)
             self.reject(answer, content, headers.get("Content-Type"))
+            self._count_error(answer, is_down=status >= 500 or content.lstrip()[:1] == b"<")
+
+    def _count_error(self, answer: Answer, *, is_down: bool) -> None:
+        """Stop where a host answers with nothing but server errors or web pages: thousands of cells would meet the same."""
+        with self._lock:
+            self._errors_in_a_row = self._errors_in_a_row + 1 if is_down else 0
+            if self._errors_in_a_row == ERRORS_BEFORE_STOP:
+                self.stop(
+                    SourceStoppedError(
+                        f"{ERRORS_BEFORE_STOP} answers in a row were errors of the server or web pages, the last one"
+                        f" {answer.error}; the vendor may be under maintenance: run again later"
+                    )
+                )
 
     def send(
         self,

@@ -18,7 +18,8 @@ from requests_ratelimiter import HostBucketFactory, Limiter, LimiterAdapter, Rat
 from loaders.config import RunSettings, SourceSettings
 from loaders.errors import RequestFailedError
 
-BUSY_STATUSES = (429, *range(500, 600))
+TOO_MANY_REQUESTS = 429
+BUSY_STATUSES = (TOO_MANY_REQUESTS, *range(500, 600))
 MILLISECONDS_PER_MINUTE = 60_000
 
 
@@ -30,6 +31,7 @@ class VendorClient:
         run: time-outs and attempts.
         is_busy: says of a response that it means "slow down", so that it is retried like a 429.
         is_final: says of a response with 429 or 5xx that asking again is no use.
+        is_down: says that the host has answered with nothing but errors lately, so that one more 5xx is not asked again.
     """
 
     def __init__(
@@ -38,14 +40,18 @@ class VendorClient:
         run: RunSettings,
         is_busy: Callable[[requests.Response], bool] = lambda _response: False,
         is_final: Callable[[requests.Response], bool] = lambda _response: False,
+        is_down: Callable[[], bool] = lambda: False,
     ) -> None:
         def is_worth_retrying(
             response: requests.Response | None, _error: BaseException | None
         ) -> bool:
             if response is None:
                 return False  # errors without a response are retried by their type
-            busy = response.status_code in BUSY_STATUSES or is_busy(response)
-            return busy and not is_final(response)
+            if is_busy(response):
+                return not is_final(response)
+            if response.status_code not in BUSY_STATUSES or is_final(response):
+                return False
+            return response.status_code == TOO_MANY_REQUESTS or not is_down()
 
         self._client = Client(
             request_timeout=run.http_timeout_seconds,

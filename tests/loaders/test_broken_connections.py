@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from typing import Any
 
 import pytest
 
 from loaders.collect import SAMPLE_HEADER
 from sandbox.simulator.server import Simulator
 from tests.conftest import Database
+from tests.replay import Asked, Reply, replaying
 
 DAY = "2026-05-07"
 LOAD = (
@@ -180,3 +183,60 @@ def test_rows_of_another_day_are_not_taken_for_the_day(database: Database) -> No
     assert "the answer is of '20260506'" in run.stderr
     newest = "select status from raw.fetch_cells order by ledger_id desc limit 1"
     assert database.rows(newest) == [("FAILED",)]
+
+
+LONG = ("--from", "2025-11-03", "--to", "2026-10-30")
+
+
+def load_long(database: Database, answer: Callable[[int], Reply]) -> tuple[Any, int]:
+    """A year of one stock from a vendor that gives these answers by their number; how it ended, and how many were asked for."""
+    numbers = count(1)
+
+    def vendor(asked: Asked) -> Reply:
+        return (
+            Reply({"access_token": "t", "expires_in": 86400})
+            if asked.path == "/oauth2/tokenP"
+            else answer(next(numbers))
+        )
+
+    with replaying(vendor) as replay:
+        run = database.loaders(
+            "load", "--source", "kis", "--dataset", "ohlcv_minute", "--scope", "000060", *LONG, "--refresh",
+            KIS_BASE_URL=replay.base_url, KIS_APP_KEY=replay.account, KIS_APP_SECRET="some-secret",
+            KIS_REQUESTS_PER_MINUTE="0", KIS_CONCURRENCY="1", KIS_TOKEN_INTERVAL_SECONDS="0",
+        )  # fmt: skip
+        return run, len(replay.asked) - 1
+
+
+@pytest.mark.parametrize(
+    ("down", "requests"),
+    [
+        # the first three are tried three times each
+        (Reply({"message": "Service Unavailable"}, 503), 206),
+        (Reply("<html>시스템 점검 안내</html>"), 200),
+    ],
+)
+def test_a_host_that_is_down_is_not_asked_for_every_cell(
+    new_database: Callable[..., Database], down: Reply, requests: int
+) -> None:
+    run, asked = load_long(new_database(), lambda _number: down)
+    assert run.returncode == 1
+    assert "200 answers in a row were errors of the server or web pages" in run.stderr
+    assert "the vendor may be under maintenance: run again later" in run.stderr
+    assert asked == requests
+
+
+def test_errors_of_many_cells_in_a_row_keep_the_others_from_nothing(
+    new_database: Callable[..., Database],
+) -> None:
+    database = new_database()
+    down = Reply("<html>error</html>", 500)
+    run, _ = load_long(
+        database, lambda number: down if number <= 150 else Reply({"rt_cd": "0", "output2": []})
+    )
+    assert "answers in a row" not in run.stderr
+    ((failed, empty),) = database.rows(
+        "select count(*) filter (where status = 'FAILED'), count(*) filter (where status = 'EMPTY') from raw.fetch_cells"
+    )
+    assert failed == 144, "of the first three each was tried three times"
+    assert int(str(empty)) > 80
