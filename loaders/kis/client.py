@@ -81,10 +81,18 @@ def is_final(response: requests.Response) -> bool:
     return bool(code) and code not in BUSY
 
 
-def check_status(_status: int, body: bytes) -> None:
-    """Turn the vendor's codes in an error status into what the run has to do."""
+def check_status(status: int, body: bytes) -> None:
+    """Turn an error status and the vendor's code in it, if there is one, into what the run has to do."""
     code = _code(body)
     if not code:
+        if status in (401, 403):
+            raise SourceStoppedError(
+                f"HTTP {status}: access is refused; check KIS_APP_KEY, KIS_APP_SECRET and KIS_BASE_URL"
+            )
+        if status == 429:
+            raise SourceStoppedError(
+                "HTTP 429 again and again: lower KIS_REQUESTS_PER_MINUTE and run again later"
+            )
         return
     message = f"{code} {_message(body)}".strip()
     if code in TOKEN_REFUSED:

@@ -18,6 +18,7 @@ from loaders.collect import Attempt, Collection, Question
 from loaders.config import Concurrency, SourceSettings
 from loaders.errors import (
     AnswerRejectedError,
+    LoaderError,
     RequestFailedError,
     SourceStoppedError,
 )
@@ -199,7 +200,13 @@ def _is_busy(response: requests.Response) -> bool:
         return False
 
 
-def _check_status(status: int, _body: bytes) -> None:
+class _TokenRefusedError(LoaderError):
+    """The access token is refused by an error status."""
+
+
+def _check_status(status: int, body: bytes) -> None:
+    if status in (401, 403) and str(_parsed(body).get("return_code")) == TOKEN_REFUSED:
+        raise _TokenRefusedError(f"HTTP {status}: the token is refused")
     if status in (401, 403):
         raise SourceStoppedError(f"HTTP {status}: access is refused; {HOW_TO_GET}")
     if status == 429:
@@ -236,23 +243,24 @@ def _ask(
             answer = collection.new_answer(api_id, body)
             answer.error = str(error)
             return attempt.add(answer)
-        answer = collection.ask(
-            Question(
-                endpoint=api_id,
-                path=PATHS[api_id],
-                params=body,
-                headers={
-                    "authorization": f"Bearer {token}",
-                    "api-id": api_id,
-                    "cont-yn": "Y" if next_key else "N",
-                    "next-key": next_key or "",
-                },
-                read_records=read,
-                sent_as="json",
-                noted={"next-key": next_key} if next_key else {},
-            ),
-            attempt.cells,
+        question = Question(
+            endpoint=api_id,
+            path=PATHS[api_id],
+            params=body,
+            headers={
+                "authorization": f"Bearer {token}",
+                "api-id": api_id,
+                "cont-yn": "Y" if next_key else "N",
+                "next-key": next_key or "",
+            },
+            read_records=read,
+            sent_as="json",
+            noted={"next-key": next_key} if next_key else {},
         )
+        try:
+            answer = collection.ask(question, attempt.cells)
+        except _TokenRefusedError:
+            answer, was_refused = collection.new_answer(api_id, body), True
         if not was_refused:
             return attempt.add(answer)
         refused = token

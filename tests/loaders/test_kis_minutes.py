@@ -246,6 +246,28 @@ def test_a_rate_error_that_lasts_stops_the_source_and_says_what_to_lower(
 
 
 @pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "HTTP 403: access is refused; check KIS_APP_KEY"),
+        (429, "HTTP 429 again and again: lower KIS_REQUESTS_PER_MINUTE"),
+    ],
+)
+def test_a_refusal_without_a_code_stops_the_source(
+    new_database: Callable[..., Database], status: int, words: str
+) -> None:
+    fresh = new_database()
+    vendor = Vendor(whole_day(), spoil=lambda _number, _rows: Reply("<html>refused</html>", status))
+    with serving(vendor) as (_, environment):
+        run = fresh.loaders(
+            "load", "--source", "kis", "--dataset", "ohlcv_minute", "--scope", "000061",
+            "--from", "2026-09-21", "--to", DAY, **environment | {"KIS_CONCURRENCY": "1"},
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert words in run.stderr
+    assert vendor.pages == (3 if status == 429 else 1), "the other days are not asked for"
+
+
+@pytest.mark.parametrize(
     ("code", "spoil", "words"),
     [
         ("000010", lambda n, _rows: Reply("<html>점검</html>") if n == 2 else None, "web page, not JSON"),

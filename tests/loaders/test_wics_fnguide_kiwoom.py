@@ -2,7 +2,9 @@
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
+from itertools import count
 
 import pytest
 import requests
@@ -492,16 +494,39 @@ def test_one_older_row_at_the_end_of_a_page_of_days_does_not_end_the_walk(
     assert dict(cells) == dict.fromkeys(("2026-10-01", "2026-10-02", "2026-10-06"), "SUCCESS")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("status", [200, 401])
 def test_a_token_that_is_refused_again_stops_the_source(
-    new_database: Callable[..., Database],
+    new_database: Callable[..., Database], status: int
 ) -> None:
     real = new_database()
-    run, requested = load_replayed(real, lambda _asked: REFUSED, "--dataset", "stocks")
+    run, requested = load_replayed(
+        real, lambda _asked: replace(REFUSED, status=status), "--dataset", "stocks"
+    )
     assert run.returncode == 1
     assert "a new token is refused too" in run.stderr
     paths = [asked.path for asked in requested]
     assert paths.count("/oauth2/token") == 2
     assert paths.count("/api/dostk/stkinfo") == 2, "once with each token, and no list more"
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_token_that_ends_in_mid_load_is_replaced_whatever_the_status(
+    new_database: Callable[..., Database], status: int
+) -> None:
+    real = new_database()
+    numbers = count(1)
+
+    def answer(_asked: Asked) -> Reply:
+        ends = next(numbers) == 1
+        return replace(REFUSED, status=status) if ends else page("20261006", {"cont-yn": "N"})
+
+    run, requested = load_replayed(
+        real, answer,
+        "--dataset", "ohlcv_daily", "--scope", "005930", "--from", "2026-10-06", "--to", "2026-10-06",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert newest(real, "kiwoom") == "SUCCESS"
+    assert [asked.path for asked in requested].count("/oauth2/token") == 2
 
 
 def test_a_refused_token_and_then_a_page_that_cannot_be_read_is_no_refused_key(
