@@ -34,8 +34,10 @@ class InfomaxSettings(SourceSettings):
 
 
 def _message(parsed: Any) -> str:
-    message = parsed.get("message", "")
-    return str(message.get("errmsg", message) if isinstance(message, dict) else message)
+    message = parsed.get("message")
+    if isinstance(message, dict):
+        message = message.get("errmsg", message)
+    return "" if message is None else str(message)
 
 
 def _records(parsed: Any) -> Sequence[Any]:
@@ -56,7 +58,9 @@ def _records(parsed: Any) -> Sequence[Any]:
             raise SourceStoppedError(
                 "access_limit again and again: lower INFOMAX_REQUESTS_PER_MINUTE to what the contract allows, run again later"
             )
-        raise AnswerRejectedError(f"infomax: {message or 'error without a message'}")
+        raise AnswerRejectedError(
+            f"infomax: {message or f'an error without a message: {str(parsed)[:120]}'}"
+        )
     results = parsed.get("results")
     if not isinstance(results, list):
         raise AnswerRejectedError("infomax: the envelope has no list `results`")

@@ -149,6 +149,21 @@ def test_a_spent_quota_is_told_as_text_or_as_an_object(
     assert asked, "the source was asked"
 
 
+@pytest.mark.parametrize("said", [{"message": None}, {"message": ""}, {}])
+def test_an_error_without_a_message_shows_what_came(
+    new_database: Callable[..., Database], said: dict[str, Any]
+) -> None:
+    body = {"success": False, **said, "status": "E-4711"}
+    with replaying(lambda _asked: Reply(body)) as vendor:
+        run = new_database().loaders(
+            "load", "--source", "infomax", "--dataset", "index_list",
+            INFOMAX_BASE_URL=vendor.base_url, INFOMAX_TOKEN="secret-token", INFOMAX_REQUESTS_PER_MINUTE="0",
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert "an error without a message" in run.stderr
+    assert "E-4711" in run.stderr
+
+
 def test_a_limit_a_minute_that_outlasts_all_attempts_stops_the_source(
     new_database: Callable[..., Database], faults: Simulator
 ) -> None:
