@@ -68,7 +68,8 @@ FAILURES_BEFORE_STOP = 3
 """Requests in a row without any answer after which a host counts as unreachable; those under way together count once."""
 
 ERRORS_BEFORE_RETRIES_END = 3
-"""Server errors and web pages in a row, whatever was asked, after which none is asked again: the next cell is the next try."""
+"""Server errors (a vendor's time-out in HTTP 200 too) and web pages in a row, whatever was asked, after which none is asked
+again: the next cell is the next try."""
 ERRORS_BEFORE_STOP = 200
 """Of these in a row after which the host counts as down; a vendor may well fail for all names of a new kind, one by one."""
 
@@ -285,6 +286,7 @@ class Collection:
         self._waits.add(time.perf_counter() - asked_at)
         answer.fetched_at = datetime.now(calendar.KST)
         self._take_in(answer, question, response.status_code, response.content, response.headers)
+        self._count_error(answer, response)
         # an answer without records says "not yet" as often as "nothing": it is asked for again
         if self._journal and key and answer.row_count and not answer.error:
             self._journal.keep(
@@ -319,17 +321,20 @@ class Collection:
         answer.headers = headers
         try:
             answer.tables = self._read(answer, question, status, content)
-            self._errors_in_a_row = 0
         except SourceStoppedError as error:
             answer.error = str(error)
             self.stop(error)
         except AnswerRejectedError as error:
             answer.error = str(error)
             self.reject(answer, content, headers.get("Content-Type"))
-            self._count_error(answer, is_down=status >= 500 or content.lstrip()[:1] == b"<")
 
-    def _count_error(self, answer: Answer, *, is_down: bool) -> None:
+    def _count_error(self, answer: Answer, response: requests.Response) -> None:
         """Stop where a host answers with nothing but server errors or web pages: thousands of cells would meet the same."""
+        is_down = bool(answer.error) and (
+            response.status_code >= 500
+            or response.content.lstrip()[:1] == b"<"
+            or self.service.is_busy(response)
+        )
         with self._lock:
             self._errors_in_a_row = self._errors_in_a_row + 1 if is_down else 0
             if self._errors_in_a_row == ERRORS_BEFORE_STOP:

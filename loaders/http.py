@@ -31,7 +31,7 @@ class VendorClient:
         run: time-outs and attempts.
         is_busy: says of a response that it means "slow down", so that it is retried like a 429.
         is_final: says of a response with 429 or 5xx that asking again is no use.
-        is_down: says that the host has answered with nothing but errors lately, so that one more 5xx is not asked again.
+        is_down: says that the host has answered with nothing but errors lately, so that one more is not asked again.
     """
 
     def __init__(
@@ -47,9 +47,8 @@ class VendorClient:
         ) -> bool:
             if response is None:
                 return False  # errors without a response are retried by their type
-            if is_busy(response):
-                return not is_final(response)
-            if response.status_code not in BUSY_STATUSES or is_final(response):
+            busy = response.status_code in BUSY_STATUSES or is_busy(response)
+            if not busy or is_final(response):
                 return False
             return response.status_code == TOO_MANY_REQUESTS or not is_down()
 

@@ -214,6 +214,8 @@ def load_long(database: Database, answer: Callable[[int], Reply]) -> tuple[Any, 
         # the first three are tried three times each
         (Reply({"message": "Service Unavailable"}, 503), 206),
         (Reply("<html>시스템 점검 안내</html>"), 200),
+        # the vendor's own time-out, whatever its status
+        (Reply({"rt_cd": "1", "msg_cd": "EGW00300", "msg1": "timeout"}), 206),
     ],
 )
 def test_a_host_that_is_down_is_not_asked_for_every_cell(
