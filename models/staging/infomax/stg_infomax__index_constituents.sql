@@ -17,7 +17,7 @@ final as (
         indices.index_name,
         source_rows.code as stock_code,
         source_rows.isin,
-        source_rows.kr_name as stock_name,
+        nullif(trim(source_rows.kr_name), '') as stock_name,
         -- the vendor tells the members now and no date; a list that stays the same keeps the day of its first look
         (fetches.fetched_at at time zone 'Asia/Seoul')::date as list_date,
         source_rows._fetch_id as fetch_id,

@@ -12,7 +12,7 @@ final as (
     select
         {{ code_of_note('source_rows.code') }} as stock_code,
         source_rows.isin,
-        source_rows.kr_name as stock_name,
+        nullif(trim(source_rows.kr_name), '') as stock_name,
         null::text as stock_name_en,
         source_rows.market as vendor_market,
         null::text as board_section,

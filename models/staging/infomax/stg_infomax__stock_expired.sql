@@ -12,7 +12,7 @@ final as (
     select
         {{ code_of_note('source_rows.code') }} as stock_code,
         source_rows.isin,
-        source_rows.kr_name as stock_name,
+        nullif(trim(source_rows.kr_name), '') as stock_name,
         source_rows.market_type as vendor_market,
         source_rows.equity_type as vendor_security_type,
         {{ to_date8('source_rows.listed_date') }} as listing_date,

@@ -13,7 +13,7 @@ final as (
         source_rows.code as stock_code,
         source_rows.isin,
         {{ to_date8('source_rows.date') }} as trade_date,
-        source_rows.kr_name as stock_name,
+        nullif(trim(source_rows.kr_name), '') as stock_name,
         source_rows.market as vendor_market,
         null::text as board_section,
         {{ to_number('source_rows.open_price', is_json=true) }} as open_price,

@@ -12,7 +12,7 @@ final as (
     select
         {{ code_of_note("regexp_replace(source_rows.code, '^A', '')") }} as stock_code,
         null::text as isin,
-        source_rows.name as stock_name,
+        nullif(trim(source_rows.name), '') as stock_name,
         null::text as stock_name_en,
         -- for funds and the like the vendor names the kind where it names the market of a stock
         case
