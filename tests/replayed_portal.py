@@ -119,7 +119,9 @@ def replayed_portal(*, members: bool = False) -> Iterator[ReplayedPortal]:
             if path == OPEN_OTP:
                 self._send((200, PASSWORD.encode()))
             elif path in PAGES:
-                self._send((200, b"<html><body>log-in</body></html>"))
+                # as pages for people do, it speaks of what a browser may keep from its reader
+                page = "<html><body>log-in <script>alert('팝업 차단을 해제하십시오. 차단된 창')</script></body></html>"
+                self._send((200, page.encode()))
             else:
                 self._send((404, b""))
 

@@ -13,6 +13,7 @@ from typing import Any
 import requests
 from pydantic_settings import SettingsConfigDict
 
+from loaders.blocks import is_block_page
 from loaders.collect import Attempt, Collection, Question, ReadRecords
 from loaders.config import SourceSettings
 from loaders.errors import (
@@ -34,7 +35,6 @@ BLDS = {
 ANSWERS = "contents/IDX/99/IDX99000001.jspx"
 ONE_TIME_PASSWORD = re.compile(r"[^\s<>{}]{1,1024}")
 """One word: a page or an error is none."""
-BLOCK_WORDS = re.compile(r"forbidden|access denied|blocked|차단|비정상적인 접근", re.IGNORECASE)
 
 CHANGES_SUFFIX = ":CHANGES"
 LOOK_BACK = timedelta(days=400)
@@ -104,7 +104,7 @@ def _decode(body: bytes) -> str:
 
 
 def _refuse_block_page(text: str) -> None:
-    if text.lstrip().startswith("<") and BLOCK_WORDS.search(text):
+    if is_block_page(text):
         raise HostBlockedError(
             "the exchange's index site has blocked this address; it is left alone for a day"
         )

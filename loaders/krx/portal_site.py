@@ -13,6 +13,7 @@ import requests
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from loaders.blocks import is_block_page
 from loaders.collect import Attempt, Collection, Question
 from loaders.config import SourceSettings
 from loaders.errors import (
@@ -38,7 +39,6 @@ CLOCK = re.compile(rb'"CURRENT_DATETIME"\s*:\s*"[^"]*"')
 """The portal stamps every answer with the time of asking; two answers that differ in it alone say the same."""
 
 LOGGED_IN, DUPLICATE, PASSWORD_DUE = "CD001", "CD011", "CD010"
-SIGNS_OF_A_BLOCK = ("access denied", "forbidden", "blocked", "차단", "비정상적인 접근")
 HOW_TO_GET = (
     "register at data.krx.co.kr, set KRX_ID and KRX_PASSWORD, and switch the portal on with"
     f" KRX_PORTAL_BASE_URL={VENDOR_URL}"
@@ -96,8 +96,7 @@ def _check_log_out(body: bytes) -> None:
 
 
 def _is_block_page(body: bytes) -> bool:
-    text = body[:20_000].decode("utf-8", errors="replace").lower()
-    return text.lstrip().startswith("<") and any(sign in text for sign in SIGNS_OF_A_BLOCK)
+    return is_block_page(body[:20_000].decode("utf-8", errors="replace"))
 
 
 def _parse(body: bytes) -> Any:
@@ -205,9 +204,10 @@ def _log_in(collection: Collection, *, is_wanted: bool) -> None:
         return
     referer = _headers(f"{settings.base_url.rstrip('/')}/{LOG_IN_PAGE}")
     page_headers = {"User-Agent": USER_AGENT}
-    _check_log_in(collection.send("GET", LOG_IN_PAGE, headers=page_headers))
-    _check_log_in(
-        collection.send("GET", LOG_IN_FRAME, params={"site": "mdc"}, headers=page_headers)
+    _refuse_block(collection.send("GET", LOG_IN_PAGE, headers=page_headers), is_page=True)
+    _refuse_block(
+        collection.send("GET", LOG_IN_FRAME, params={"site": "mdc"}, headers=page_headers),
+        is_page=True,
     )
     form = {
         "mbrNm": "",
@@ -233,8 +233,12 @@ def _log_in(collection: Collection, *, is_wanted: bool) -> None:
     collection.cache["krx_portal_session"] = True
 
 
-def _check_log_in(response: requests.Response) -> None:
-    if response.status_code == 403 or _is_block_page(response.content):
+def _refuse_block(response: requests.Response, *, is_page: bool = False) -> None:
+    """Raise for a block; a whole page made for people is judged by its status, since its text is not meant for a program."""
+    speaks_of_it = _is_block_page(response.content) and not (
+        is_page and response.status_code == 200
+    )
+    if response.status_code == 403 or speaks_of_it:
         raise HostBlockedError(
             f"HTTP {response.status_code}: the data portal has blocked this address; it is left alone for a day"
         )
@@ -242,7 +246,7 @@ def _check_log_in(response: requests.Response) -> None:
 
 def _verdict(response: requests.Response) -> tuple[str, str]:
     """Code and message of a log-in."""
-    _check_log_in(response)
+    _refuse_block(response)
     try:
         answer = parse_json(response.content)
     except AnswerRejectedError:

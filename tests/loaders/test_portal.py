@@ -115,6 +115,23 @@ def test_a_block_leaves_the_host_alone_for_a_day(
 
 
 @pytest.mark.parametrize(
+    "page",
+    [
+        "<html><body>시스템 점검 중입니다. 팝업이 차단되어 있으면 해제하십시오</body></html>",
+        "<html><script>// pop-up is blocked</script>maintenance; block of pop-ups</html>",
+    ],
+)
+def test_a_page_that_speaks_of_pop_ups_is_no_block(
+    database: Database, portal: ReplayedPortal, page: str
+) -> None:
+    portal.replace = lambda _form: (200, page.encode())
+    run = database.loaders(*DAY, **portal.member)
+    assert run.returncode == 1
+    assert "the answer is a web page, not JSON" in run.stderr
+    assert database.rows("select count(*) from ops.host_blocks") == [(0,)]
+
+
+@pytest.mark.parametrize(
     ("verdicts", "words"),
     [
         (["CD010"], "wants a new password"),
