@@ -337,8 +337,8 @@ def init(
 
 def main() -> None:
     """Run the command; turn every expected error into one line and an exit code."""
-    logs.configure()
     try:
+        logs.configure()
         app()
     except UsageError as error:
         log.error(str(error))

@@ -2,10 +2,12 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from loaders.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_ROOT / ".env"
@@ -16,11 +18,39 @@ Concurrency = Annotated[int, Field(ge=1, le=32)]
 
 
 class EnvironmentSettings(BaseSettings):
-    """Base of all settings: environment first, then `.env`; empty values count as unset."""
+    """Base of all settings: environment first, then `.env`; empty values count as unset.
+
+    Raises:
+        UsageError: a value is no value of its setting; the message names the variable.
+    """
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True
     )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            # no secret is told: those are texts, and any text will do
+            wrong = (
+                f"{self.variable(str(found['loc'][0]))}={found['input']}: {found['msg']}"
+                for found in error.errors()
+            )
+            raise UsageError(
+                f"{'; '.join(wrong)}; correct it in .env or in the environment"
+            ) from None
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """Name of the environment variable behind a setting."""
+        field = cls.model_fields.get(name)
+        if field is None:  # an error names a setting by its variable where that is no name of ours
+            return name
+        alias = field.validation_alias
+        if isinstance(alias, str):  # a name of its own instead of prefix and field
+            return alias
+        return (str(cls.model_config.get("env_prefix", "")) + name).upper()
 
 
 class DatabaseSettings(EnvironmentSettings):
@@ -66,14 +96,6 @@ class SourceSettings(EnvironmentSettings):
     def is_base_url_set(self) -> bool:
         """The address stands in the environment or in `.env`: how a crawled service is switched on."""
         return "base_url" in self.model_fields_set
-
-    @classmethod
-    def variable(cls, name: str) -> str:
-        """Name of the environment variable behind a setting."""
-        alias = cls.model_fields[name].validation_alias
-        if isinstance(alias, str):  # a name of its own instead of prefix and field
-            return alias
-        return (str(cls.model_config.get("env_prefix", "")) + name).upper()
 
     def missing_secrets(self) -> list[str]:
         """Names of the environment variables that this source cannot work without and that are not set."""

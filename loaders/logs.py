@@ -9,6 +9,7 @@ from structlog.typing import EventDict, WrappedLogger
 from tqdm.contrib import DummyTqdmFile
 
 from loaders.config import RunSettings
+from loaders.errors import UsageError
 
 
 def configure(secrets: Iterable[str] = ()) -> None:
@@ -16,8 +17,19 @@ def configure(secrets: Iterable[str] = ()) -> None:
 
     Args:
         secrets: values that must never appear in a line, whatever error text they arrive in.
+
+    Raises:
+        UsageError: a setting cannot be read; logs are set up all the same, to say so.
     """
-    settings = RunSettings()
+    try:
+        settings = RunSettings()
+    except UsageError:
+        _configure(RunSettings.model_construct(), ())
+        raise
+    _configure(settings, secrets)
+
+
+def _configure(settings: RunSettings, secrets: Iterable[str]) -> None:
     hidden = [secret for secret in secrets if secret]
 
     def strike_out(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

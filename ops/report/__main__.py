@@ -90,8 +90,8 @@ def report(
 
 
 if __name__ == "__main__":
-    logs.configure()
     try:
+        logs.configure()
         app()
     except LoaderError as error:
         log.error(str(error))

@@ -38,6 +38,28 @@ def test_a_wrong_command_says_what_to_do(
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"KIS_CONCURRENCY": "many"},
+        {"KIS_CONCURRENCY": "99"},
+        {"KRX_PORTAL_REQUESTS_PER_MINUTE": "slowly"},
+        {"COLLECT_SINCE": "yesterday"},
+        {"LOG_FORMAT": "xml"},
+        {"PGPORT": "none"},
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_named(
+    database: Database, setting: dict[str, str]
+) -> None:
+    run = database.loaders("load", **setting)
+    ((name, value),) = setting.items()
+    assert run.returncode == 2, "wrong use"
+    assert f"{name}={value}" in run.stderr
+    assert ".env" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_a_database_that_is_down_says_where_it_was_looked_for(database: Database) -> None:
     run = database.loaders("load", PGPORT="1")
     assert run.returncode == 1
