@@ -234,6 +234,20 @@ def test_the_report_holds_the_figures_of_its_views_and_opens_without_a_network(
         ("select 1", "NOT_WATCHED"),
         ("delete from marts.investor_trading where time = '2026-05-06' and stock_code < '990300'", "INCOMPLETE"),
         ("delete from marts.investor_trading where time >= '2026-05-18'", "HELD"),
+        # as if the last days had been loaded after the last build
+        (
+            "delete from marts.investor_trading where time >= '2026-05-18'; update ops.build_progress set ledger_id ="
+            " (select min(ledger_id) - 1 from raw.fetch_cells where dataset = 'investor_trading')"
+            " where model like '%.investor_trading'",
+            "NOT_BUILT",
+        ),
+        # as if a day that is there had been loaded again, with other values
+        (
+            "insert into raw.fetch_cells (attempt_id, source, dataset, scope, collection_date, status, started_at, completed_at)"
+            " select attempt_id, source, dataset, scope, collection_date, 'SUCCESS', started_at, completed_at"
+            " from raw.fetch_cells where dataset = 'investor_trading' and collection_date = '2026-05-06'",
+            "NOT_BUILT",
+        ),
         (
             "insert into marts.data_collection_logs (id, data_type, collection_date, source, scope, status, records_count,"
             " started_at, completed_at, created_at, ledger_id) values (0, 'investor_trading', '2026-05-06', 'infomax',"

@@ -57,8 +57,16 @@ fetch_cells as (
         dataset,
         collection_date,
         status,
-        completed_at
+        completed_at,
+        ledger_id
     from {{ ref('stg_ledger__fetch_cells') }}
+),
+
+build_progress as (
+    select
+        split_part(model, '.', 3) as model_name,
+        ledger_id
+    from {{ ref('stg_audit__build_progress') }}
 ),
 
 {% for mart, day in days.items() %}
@@ -113,6 +121,30 @@ published as (
     from {{ mart }}_rows
     {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+latest_build as (
+    select max(ledger_id) as ledger_id from build_progress
+),
+
+-- how far the mart of a dataset has read the ledger; where there is none of its name, the build as a whole
+built as (
+    select
+        datasets.dataset,
+        coalesce(own.ledger_id, latest_build.ledger_id) as ledger_id
+    from datasets
+    cross join latest_build
+    left join build_progress as own on datasets.dataset = own.model_name
+),
+
+not_built as (
+    select
+        fetch_cells.dataset,
+        max(fetch_cells.collection_date) as newest_day
+    from fetch_cells
+    inner join built on fetch_cells.dataset = built.dataset and fetch_cells.ledger_id > built.ledger_id
+    where fetch_cells.status in ('SUCCESS', 'RETRACTED', 'RESTORED')
+    group by fetch_cells.dataset
 ),
 
 newest_words as (
@@ -177,8 +209,13 @@ judged as (
                     or published.published_day < coalesce(collected.newest_session, ever_collected.newest_session)
                     and gaps.dataset is not null
                 )
+                and coalesce(
+                    not_built.newest_day < coalesce(collected.newest_session, ever_collected.newest_session), true
+                )
                 then 'HELD'
             when failures.failed_count > 0 then 'FAILED'
+            -- what is missing from a mart is known when it is built
+            when not_built.dataset is not null then 'NOT_BUILT'
             when gaps.incomplete_session_count > 0 then 'INCOMPLETE'
             when collected.late_sources is not null then 'SOURCE_LATE'
             when gaps.is_waiting then 'PARTLY_DUE'
@@ -191,21 +228,32 @@ judged as (
     left join collected on datasets.dataset = collected.dataset
     left join ever_collected on datasets.dataset = ever_collected.dataset
     left join published on datasets.dataset = published.dataset
+    left join not_built on datasets.dataset = not_built.dataset
     left join failures on datasets.dataset = failures.dataset
     left join gaps on datasets.dataset = gaps.dataset
 ),
 
-words (verdict, severity, verdict_ko, verdict_en, explanation_en) as (
+words (verdict, severity, verdict_ko, verdict_en, explanation_ko, explanation_en) as (
     values
-    ('GOOD', 0, '정상', 'good', 'what is due is here and whole'),
-    ('PARTLY_DUE', 1, '일부 출처 대기', 'in part', 'the newest session is here in part: another source is due later'),
-    ('NOT_WATCHED', 1, '백필만 있음', 'back-fill', 'a back-fill alone: nothing is expected today'),
-    ('NO_DATA', 1, '데이터 없음', 'no data', 'never collected here'),
-    ('SOURCE_LATE', 2, '일부 출처 지연', 'a source is late', 'one source is late, another has come'),
-    ('INCOMPLETE', 3, '일부 누락', 'incomplete', 'names are missing on a session of the report'),
-    ('FAILED', 3, '수집 실패', 'failed', 'cells failed and are asked for again'),
-    ('HELD', 4, '발행 보류', 'held', 'collected and not published: held back or rejected'),
-    ('LATE', 4, '지연', 'late', 'what is due has not come')
+    ('GOOD', 0, '정상', 'good', '기한이 된 것이 모두 있습니다', 'what is due is here and whole'),
+    (
+        'PARTLY_DUE', 1, '일부 출처 대기', 'in part', '나머지 출처는 기한이 아직입니다',
+        'the newest session is here in part: another source is due later'
+    ),
+    ('NOT_WATCHED', 1, '백필만 있음', 'back-fill', '오늘 기한인 것이 없습니다', 'a back-fill alone: nothing is expected today'),
+    ('NO_DATA', 1, '데이터 없음', 'no data', '수집한 적이 없습니다', 'never collected here'),
+    ('SOURCE_LATE', 2, '일부 출처 지연', 'a source is late', '다른 출처는 들어왔습니다', 'one source is late, another has come'),
+    ('NOT_BUILT', 2, '빌드 전', 'not built', '빌드 뒤에 수집됨: dbt build', 'collected after the last build: run dbt build'),
+    (
+        'INCOMPLETE', 3, '일부 누락', 'incomplete', '빠진 종목은 quality.missing_cells',
+        'names are missing on a session of the report: see quality.missing_cells'
+    ),
+    ('FAILED', 3, '수집 실패', 'failed', 'make load가 다시 요청합니다', 'cells failed: make load asks for them again'),
+    (
+        'HELD', 4, '발행 보류', 'held', 'quality.held_days, quality.rejected_rows 참조',
+        'collected and not published: see quality.held_days and quality.rejected_rows'
+    ),
+    ('LATE', 4, '지연', 'late', '기한이 지났습니다: make load', 'what is due has not come: make load')
 ),
 
 names (dataset, name_ko) as (
@@ -235,6 +283,7 @@ final as (
         words.severity,
         words.verdict_ko,
         words.verdict_en,
+        words.explanation_ko,
         words.explanation_en
     from judged
     inner join words on judged.verdict = words.verdict
