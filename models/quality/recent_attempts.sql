@@ -1,5 +1,5 @@
 -- Attempts of the last two weeks, for the alarm on cells that failed. Nothing is built on this view, so that the alarm
--- keeps nothing from being published.
+-- keeps nothing from being published. What failed and cannot be asked for again, since a later list has come, is none.
 with
 
 attempts as (
@@ -15,9 +15,21 @@ attempts as (
     from {{ ref('data_collection_logs') }}
 ),
 
+superseded_failures as (
+    select ledger_id from {{ ref('superseded_failures') }}
+),
+
 final as (
     select * from attempts
-    where completed_at > now() - interval '14 days'
+    where
+        completed_at > now() - interval '14 days'
+        and not (
+            status in ('FAILED', 'PARTIAL')
+            and exists (
+                select from superseded_failures
+                where superseded_failures.ledger_id = attempts.ledger_id
+            )
+        )
 )
 
 select * from final

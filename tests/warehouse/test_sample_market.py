@@ -254,6 +254,16 @@ def test_the_report_holds_the_figures_of_its_views_and_opens_without_a_network(
             " '990010', 'FAILED', 0, now(), now(), now(), 1000000000)",
             "FAILED",
         ),
+        # a vendor that tells its latest list alone cannot be asked for the one that failed: the next one mends it
+        (
+            "insert into raw.fetch_cells (attempt_id, source, dataset, scope, collection_date, status, started_at, completed_at)"
+            " values (1, 'infomax', 'investor_trading', 'ALL', '2026-05-06', 'FAILED', now(), now()),"
+            " (2, 'infomax', 'investor_trading', 'ALL', '2026-05-07', 'UNCHANGED', now(), now());"
+            " insert into marts.data_collection_logs (id, data_type, collection_date, source, scope, status, records_count,"
+            " started_at, completed_at, created_at, ledger_id) select ledger_id, dataset, collection_date, source, scope,"
+            " status, 0, now(), now(), now(), ledger_id from raw.fetch_cells where attempt_id in (1, 2) and scope = 'ALL'",
+            "NOT_WATCHED",
+        ),
         # as if the month had been asked for day by day, and the vendor had gone silent after it
         (
             "update ops.warehouse set sample_now = '2026-05-29 20:30+09'; update raw.fetch_cells"
@@ -407,3 +417,21 @@ def test_a_failed_cell_is_published_around_and_reported_until_it_comes(
     ) == [(True,)]
     assert warehouse.loaders(*day, **simulator.environment).returncode == 0
     assert warehouse.build("ohlcv_daily", "recent_attempts").returncode == 0
+
+
+def test_a_list_that_failed_is_no_alarm_once_a_later_one_has_come(
+    new_database: Callable[..., Database], simulator: Simulator
+) -> None:
+    database = new_database(sample=True)
+    lists = ("load", "--source", "infomax", "--dataset", "stocks")
+    simulator.plant_fault(path="stock/code", kind="truncate", times=1)
+    database.loaders(*lists, **simulator.environment)
+    failed = database.build("recent_attempts")
+    assert failed.returncode == 1
+    assert "no_failed_cells" in failed.stdout
+    # the vendor tells its list of today alone: what failed yesterday cannot be asked for any more
+    with database.connect() as connection:
+        connection.execute("update ops.warehouse set sample_now = '2026-10-12 20:30+09'")
+    assert database.loaders(*lists, **simulator.environment).returncode == 0
+    built = database.build("recent_attempts")
+    assert built.returncode == 0, built.stdout

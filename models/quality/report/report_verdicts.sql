@@ -52,6 +52,10 @@ attempts as (
     from {{ ref('data_collection_logs') }}
 ),
 
+superseded_failures as (
+    select ledger_id from {{ ref('superseded_failures') }}
+),
+
 fetch_cells as (
     select
         dataset,
@@ -151,6 +155,7 @@ newest_words as (
     select
         attempts.data_type,
         attempts.status,
+        attempts.ledger_id,
         row_number() over (
             partition by attempts.data_type, attempts.source, attempts.scope, attempts.collection_date
             order by attempts.ledger_id desc
@@ -165,7 +170,13 @@ failures as (
         data_type as dataset,
         count(*) as failed_count
     from newest_words
-    where recency = 1 and status in ('FAILED', 'PARTIAL')
+    where
+        recency = 1
+        and status in ('FAILED', 'PARTIAL')
+        and not exists (
+            select from superseded_failures
+            where superseded_failures.ledger_id = newest_words.ledger_id
+        )
     group by data_type
 ),
 
