@@ -21,8 +21,9 @@ final as (
         description_ko as reason_ko,
         description_en as reason_en,
         format(
-            '%s of %s from %s is held back: %s is %s, limits %s to %s (%s). Load the day again; if the answer is wrong,'
-            ' retract it; if the day is right, record it in seeds/quality/reviewed_exceptions.csv',
+            '%1$s of %2$s from %3$s is held back: %4$s is %5$s, limits %6$s to %7$s (%8$s). Load the day again'
+            ' (make load SOURCE=%3$s DATASET=%1$s FROM=%2$s TO=%2$s REFRESH=1); if the answer is wrong, retract it; if the'
+            ' day is right, record it in seeds/quality/reviewed_exceptions.csv; then dbt build',
             dataset, trade_date, source, gate, round(measured_value, 4), coalesce(lowest::text, '-'),
             coalesce(highest::text, '-'), description_en
         ) as what_to_do,
