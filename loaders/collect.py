@@ -35,6 +35,7 @@ from loaders.errors import (
     MixedDataError,
     RequestFailedError,
     SourceStoppedError,
+    UsageError,
 )
 from loaders.feeds import (
     STOCK_CODE,
@@ -214,8 +215,19 @@ class Collection:
             return self.cache[key]
 
     def table(self, endpoint: str) -> RawTable:
-        """Field contract of an endpoint."""
-        return raw_tables()[self.source.name, endpoint]
+        """Field contract of an endpoint.
+
+        Raises:
+            UsageError: there is none.
+        """
+        name = self.source.name
+        table = raw_tables().get((name, endpoint))
+        if table is None:
+            raise UsageError(
+                f"{name}: no raw table is of the endpoint {endpoint!r}; describe its fields in"
+                f" models/staging/{name}/_{name}__sources.yml, with meta: {{endpoint: {endpoint}}}"
+            )
+        return table
 
     def listed(self, day: date) -> list[universe.Listing]:
         """Securities listed on a day by the newest lists of all sources, by code; empty before any list was collected."""
