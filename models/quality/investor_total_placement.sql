@@ -30,7 +30,10 @@ stock_days as (
     from flows
     left join investor_types
         on flows.investor_code = investor_types.investor_code
-    where flows.trade_date > (select newest.newest_date - 30 from newest)
+    -- both ends: of one alone the planner would expect a third of all flows, and read them all
+    where
+        flows.trade_date > (select newest.newest_date - 30 from newest)
+        and flows.trade_date <= (select newest.newest_date from newest)
     group by flows.source, flows.stock_code, flows.trade_date
 ),
 

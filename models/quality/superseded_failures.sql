@@ -1,7 +1,13 @@
 -- Failures that nobody can mend and nobody has to: a list of which the vendor tells today's state alone and has told it
 -- on a later day, and a day of a week or month of which a later one has come. A plain load asks for neither again.
--- The ledger is probed for what failed, which is little.
+-- The ledger is probed for what failed lately (the alarm looks back two weeks, the report its days), which is little.
+{% set days = [14, var('report_days') | int] | max %}
+
 with
+
+clock as (
+    select checked_at from {{ ref('stg_audit__warehouse') }}
+),
 
 attempts as (
     select
@@ -10,6 +16,7 @@ attempts as (
         scope,
         collection_date,
         status,
+        completed_at,
         ledger_id
     from {{ ref('data_collection_logs') }}
 ),
@@ -51,7 +58,11 @@ failed as (
     from attempts
     inner join fetch_cells on attempts.ledger_id = fetch_cells.ledger_id
     left join cadences on attempts.data_type = cadences.dataset and attempts.source = cadences.source
-    where attempts.status in ('FAILED', 'PARTIAL')
+    where
+        attempts.status in ('FAILED', 'PARTIAL')
+        and attempts.completed_at > (select clock.checked_at - interval '{{ days }} days' from clock)
+        -- both ends, so that the planner expects few
+        and attempts.completed_at <= (select greatest(clock.checked_at, now()) from clock)
 ),
 
 final as (

@@ -204,33 +204,27 @@ vendor_amounts as (
     {% endfor %}
 ),
 
--- two ways to the same numbers of one source are not mixed: the newest one speaks for a stock and day
-chosen_way as (
-    select distinct on (source, stock_code, trade_date)
-        source,
-        stock_code,
-        trade_date,
-        relation
+-- two ways to the same numbers of one source are not mixed: the newest one speaks for a stock and day. By a window, no
+-- join: of one the planner expects a single row, and would go through the day once for each of its stocks
+told_ways as (
+    select
+        *,
+        first_value(relation) over newest_first as newest_relation,
+        first_value(is_current) over newest_first as has_current_answer
     from vendor_amounts
-    where is_current
-    order by source, stock_code, trade_date, fetch_id desc
+    window newest_first as (partition by source, stock_code, trade_date order by is_current desc, fetch_id desc)
 ),
 
 unioned as (
     select
-        vendor_amounts.*,
+        told_ways.*,
         labels.investor_code,
         coalesce(value_units.factor, 1) as value_unit
-    from vendor_amounts
-    inner join chosen_way
-        on
-            vendor_amounts.source = chosen_way.source
-            and vendor_amounts.relation = chosen_way.relation
-            and vendor_amounts.trade_date = chosen_way.trade_date
-            and coalesce(vendor_amounts.stock_code, '') = coalesce(chosen_way.stock_code, '')
+    from told_ways
     left join labels
-        on vendor_amounts.source = labels.source and vendor_amounts.vendor_investor = labels.vendor_label
-    left join value_units on vendor_amounts.source = value_units.source
+        on told_ways.source = labels.source and told_ways.vendor_investor = labels.vendor_label
+    left join value_units on told_ways.source = value_units.source
+    where told_ways.relation = told_ways.newest_relation and told_ways.has_current_answer
 ),
 
 hashed as (

@@ -38,7 +38,10 @@ cells as (
             at time zone 'Asia/Seoul'
         )::date as known_date
     from {{ ref('stg_ledger__fetch_cells') }}
-    where not is_retracted
+    -- of all cells those of single names would be the most, by far: flows, minutes
+    where
+        not is_retracted
+        and dataset = any(string_to_array('{{ snapshots.values() | map(attribute="datasets") | join(" ") }}', ' '))
 ),
 
 sessions as (

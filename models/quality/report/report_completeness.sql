@@ -60,6 +60,15 @@ stocks as (
 ),
 
 {% endfor %}
+traded as materialized (
+    select
+        sessions.date,
+        bars.item
+    from sessions
+    inner join ohlcv_daily_rows as bars on sessions.date = bars.time
+    where bars.volume > 0
+),
+
 present as materialized (
     {% for mart in marts if mart != 'ohlcv_minute' %}
     select
@@ -74,16 +83,15 @@ present as materialized (
     -- of minutes one is enough, looked for where the day was traded
     select
         'ohlcv_minute' as dataset,
-        sessions.date,
-        bars.item
-    from sessions
-    inner join ohlcv_daily_rows as bars on sessions.date = bars.time and bars.volume > 0
+        traded.date,
+        traded.item
+    from traded
     where exists (
         select from ohlcv_minute_rows as minutes
         where
-            minutes.item = bars.item
-            and minutes.time >= sessions.date::timestamp at time zone 'Asia/Seoul'
-            and minutes.time < (sessions.date + 1)::timestamp at time zone 'Asia/Seoul'
+            minutes.item = traded.item
+            and minutes.time >= traded.date::timestamp at time zone 'Asia/Seoul'
+            and minutes.time < (traded.date + 1)::timestamp at time zone 'Asia/Seoul'
     )
 ),
 
@@ -119,9 +127,9 @@ counted as (
     from expected
     left join present
         on expected.dataset = present.dataset and expected.date = present.date and expected.item = present.item
-    left join ohlcv_daily_rows as bars
-        on expected.dataset = 'ohlcv_minute' and expected.item = bars.item and expected.date = bars.time
-    where expected.dataset <> 'ohlcv_minute' or bars.volume > 0
+    left join traded
+        on expected.dataset = 'ohlcv_minute' and expected.item = traded.item and expected.date = traded.date
+    where expected.dataset <> 'ohlcv_minute' or traded.item is not null
     group by expected.dataset, expected.date
 ),
 

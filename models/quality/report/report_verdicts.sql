@@ -56,7 +56,7 @@ superseded_failures as (
     select ledger_id from {{ ref('superseded_failures') }}
 ),
 
-fetch_cells as (
+fetch_cells as not materialized (
     select
         dataset,
         collection_date,
@@ -147,7 +147,11 @@ not_built as (
         max(fetch_cells.collection_date) as newest_day
     from fetch_cells
     inner join built on fetch_cells.dataset = built.dataset and fetch_cells.ledger_id > built.ledger_id
-    where fetch_cells.status in ('SUCCESS', 'RETRACTED', 'RESTORED')
+    where
+        fetch_cells.status in ('SUCCESS', 'RETRACTED', 'RESTORED')
+        -- both ends, so that the planner expects few of the ledger's cells
+        and fetch_cells.ledger_id > (select min(models.ledger_id) from built as models)
+        and fetch_cells.ledger_id <= (select max(newest.ledger_id) from fetch_cells as newest)
     group by fetch_cells.dataset
 ),
 

@@ -4,8 +4,11 @@ source_rows as (
     select * from {{ source('ledger', 'fetch_cells') }}
 ),
 
+-- grouped, so that PostgreSQL knows of one row an attempt and spares the join where is_retracted is not asked for
 retracted_attempts as (
-    select * from {{ ref('stg_ledger__retracted_attempts') }}
+    select attempt_id
+    from {{ ref('stg_ledger__retracted_attempts') }}
+    group by attempt_id
 ),
 
 final as (
