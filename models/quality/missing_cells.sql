@@ -299,22 +299,19 @@ rows_that_came as (
     {% endfor %}
 ),
 
--- a name of its own, or a scope that holds it: what is no name is a market, or a page of the whole
-answers_to_missing as (
+-- what was asked for by name, missing or not: a join to what is missing would go by days, all names of the one against
+-- all names of the other
+answers as (
     select
-        missing.dataset,
-        missing.date,
-        missing.stock_code,
-        window_cells.source,
-        window_cells.status
-    from missing
-    inner join window_cells
-        on
-            missing.dataset = window_cells.dataset
-            and missing.date = window_cells.collection_date
-            and missing.stock_code = window_cells.scope
-    where window_cells.is_name
+        dataset,
+        collection_date as date,
+        scope as stock_code,
+        source,
+        status
+    from window_cells
+    where is_name
     union all
+    -- a scope that is no name is a market, or a page of the whole
     select
         missing.dataset,
         missing.date,
@@ -341,7 +338,7 @@ asked as (
         bool_or(status = 'RETRACTED') as is_retracted,
         bool_or(status = 'NOT_PUBLISHED') as is_unpublished,
         bool_or(status = 'EMPTY') as is_empty
-    from answers_to_missing
+    from answers
     group by dataset, date, stock_code
 ),
 
