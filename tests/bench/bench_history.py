@@ -11,7 +11,7 @@ import pytest
 from loaders import calendar
 from tests.bench import report as limits
 from tests.bench.builds import Build, build
-from tests.bench.daily_market import put_into_raw
+from tests.bench.daily_market import put_into_raw, put_ownership_into_raw
 from tests.bench.report import Report, interleaved, scaled, stop_watch
 from tests.conftest import Database
 
@@ -30,7 +30,9 @@ def databases(new_database: Callable[..., Database], report: Report) -> dict[int
         made[years] = new_database()
         with made[years].connect() as connection:
             report.add_server(connection)
-            put_into_raw(connection, calendar.sessions(first_day, LAST_DAY), NAMES)
+            days = calendar.sessions(first_day, LAST_DAY)
+            put_into_raw(connection, days, NAMES)
+            put_ownership_into_raw(connection, days, NAMES)
         build(made[years], "build")
         # as the server does by itself in the night
         made[years].execute("vacuum analyze")
@@ -45,16 +47,18 @@ def test_a_new_day(databases: dict[int, Database], report: Report) -> None:
         for years, database in list(databases.items())[:: 1 if number % 2 else -1]:
             with database.connect() as connection:
                 put_into_raw(connection, [day], NAMES)
+                put_ownership_into_raw(connection, [day], NAMES)
             builds[years].append(build(database, "build"))
-            assert database.rows(
-                f"select count(*) from marts.ohlcv_daily where time = '{day}'"
-            ) == [(NAMES,)]
+            for mart in ("ohlcv_daily", "foreign_ownership_daily"):
+                assert database.rows(f"select count(*) from marts.{mart} where time = '{day}'") == [
+                    (NAMES,)
+                ], mart
     ten, one = (min(each.seconds for each in builds[years]) for years in (10, 1))
     models = [min(each.models_seconds for each in builds[years]) for years in (10, 1)]
     report.add(
         limits.NEW_DAY, ten, one,
-        note=f"a new day: {NAMES} names; without dbt's start and the tests {models[0]:.1f} s with 10 years,"
-        f" {models[1]:.1f} s with 1 ({models[0] / models[1]:.2f}×)",
+        note=f"a new day: {NAMES} names, bars of all in one answer, what foreigners hold in one each; without dbt's start"
+        f" and the tests {models[0]:.1f} s with 10 years, {models[1]:.1f} s with 1 ({models[0] / models[1]:.2f}×)",
     )  # fmt: skip
 
 

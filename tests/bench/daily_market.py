@@ -80,6 +80,44 @@ order by fetches.fetch_id, bars.rank
 """
 
 
+# what foreigners hold is asked for name by name: of the ledger's cells the most are of this kind
+OWNERSHIP = """
+with names as (
+    select
+        nextval('raw.fetch_id_sequence') as fetch_id, day, session, name, '9' || lpad(name::text, 5, '0') as code,
+        published_at + interval '5 minutes' as fetched_at
+    from unnest(%(days)s::date[], %(sessions)s::integer[], %(published)s::timestamptz[]) as sessions (day, session, published_at)
+    cross join generate_series(1, %(names)s) as name
+    order by day, name
+),
+
+answers as (
+    insert into raw.fetches (fetch_id, source, endpoint, request, fetched_at, row_count, byte_count, payload_sha256)
+    select fetch_id, 'infomax', 'stock/foreign', jsonb_build_object('code', code, 'startDate', to_char(day, 'YYYYMMDD')),
+        fetched_at, 1, 0, md5(day || code)
+    from names
+),
+
+cells as (
+    insert into raw.fetch_cells (
+        attempt_id, source, dataset, scope, collection_date, status, fetch_id, started_at, completed_at, published_at
+    )
+    select fetch_id, 'infomax', 'foreign_ownership_daily', code, day, 'SUCCESS', fetch_id, fetched_at, fetched_at,
+        fetched_at - interval '5 minutes'
+    from names
+)
+
+insert into raw.infomax__stock_foreign (
+    date, code, listed_shares, frn_ownership_vol, frn_ownership_ratio, frn_limit_ratio, _fetch_id, _row_number, _dlt_load_id
+)
+select
+    to_char(day, 'YYYYMMDD'), code, (1000000 * (1 + name %% 90))::text, (100000 + (session * 7919 + name) %% 1000)::text,
+    round(100.0 * (100000 + (session * 7919 + name) %% 1000) / (1000000 * (1 + name %% 90)), 2)::text, '100.00',
+    fetch_id, 0, '1790000000.0000000'
+from names
+"""
+
+
 def _asked(days: Sequence[date], names: int) -> dict[str, object]:
     first = calendar.sessions(date(2010, 1, 4), days[-1])
     number = {day: position for position, day in enumerate(first)}
@@ -98,6 +136,16 @@ def put_into_raw(connection: psycopg.Connection, days: Sequence[date], names: in
         connection.execute(LEDGER, asked)
         connection.execute(INTO_RAW, asked)
     connection.execute("analyze raw.marcap__daily; analyze raw.fetches; analyze raw.fetch_cells")
+
+
+def put_ownership_into_raw(
+    connection: psycopg.Connection, days: Sequence[date], names: int
+) -> None:
+    """What foreigners hold, as if each name had been asked for on the next morning: an answer and a cell a name and day."""
+    connection.execute(OWNERSHIP, _asked(days, names))
+    connection.execute(
+        "analyze raw.infomax__stock_foreign; analyze raw.fetches; analyze raw.fetch_cells"
+    )
 
 
 def write_file(
