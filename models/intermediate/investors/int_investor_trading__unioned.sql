@@ -1,7 +1,13 @@
+{#-
+    Of the joins of this model the planner expects a row or two, whatever they give, because it takes what belongs together (an
+    answer, its day, its type) for independent: by nested loops a day of the whole market, told type by type, took a minute and a
+    half.
+-#}
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
     meta={'day_column': 'trade_date', 'datasets': ['investor_trading', 'ohlcv_daily']},
+    sql_header='set local enable_nestloop = off;',
     indexes=[
         {'columns': ['trade_date']},
         {'columns': ['source', 'stock_code', 'trade_date', 'vendor_investor'], 'unique': true},
@@ -116,6 +122,57 @@ value_units as (
     where cells.source = '{{ source_name }}' and fetches.request ? '{{ type_key }}'
     group by cells.attempt_id, fetches.request ->> '{{ type_key }}'
 ),
+
+-- a type that did not trade a stock leaves it out of its answer: nothing bought, nothing sold. A row that is lost on
+-- the way shows against the answer for all investors together
+{{ relation }}_with_silent as (
+    select
+        source,
+        attempt_id,
+        stock_code,
+        trade_date,
+        vendor_investor,
+        {% for amount in amounts %}
+        {{ amount }},
+        {% endfor %}
+        unreadable_fields,
+        fetch_id,
+        row_number,
+        fetched_at,
+        is_current,
+        true as is_told
+    from {{ relation }}_rows
+    union all
+    select
+        stocks.source,
+        stocks.attempt_id,
+        stocks.stock_code,
+        stocks.trade_date,
+        types.vendor_investor,
+        {% for amount in amounts %}
+        0 as {{ amount }},
+        {% endfor %}
+        '' as unreadable_fields,
+        types.fetch_id,
+        null as row_number,
+        stocks.fetched_at,
+        stocks.is_current,
+        false as is_told
+    from {{ relation }}_stocks as stocks
+    inner join {{ relation }}_types as types on stocks.attempt_id = types.attempt_id
+),
+
+-- by windows, no join of the silent to the told: it would go by days, all rows of the one against all of the other
+{{ relation }}_told as (
+    select
+        *,
+        max(fetched_at) over stock_days as told_at,
+        bool_or(is_told) over stock_types as is_told_by_type
+    from {{ relation }}_with_silent
+    window
+        stock_days as (partition by attempt_id, stock_code, trade_date),
+        stock_types as (partition by attempt_id, stock_code, trade_date, vendor_investor)
+),
 {% endfor %}
 
 vendor_amounts as (
@@ -174,38 +231,29 @@ vendor_amounts as (
         {{ at_hand }}
     group by cells.source, cells.attempt_id, flows.stock_code, flows.trade_date, flows.vendor_investor
     {% endfor %}
-    {% for relation, (source_name, type_key) in single_types.items() %}
+    {% for relation in single_types %}
     union all
-    -- a type that did not trade a stock leaves it out of its answer: nothing bought, nothing sold. A row that is lost
-    -- on the way shows against the answer for all investors together
     select
-        stocks.source,
+        source,
         '{{ relation }}' as relation,
-        stocks.stock_code,
-        stocks.trade_date,
-        types.vendor_investor,
+        stock_code,
+        trade_date,
+        vendor_investor,
         {% for amount in amounts %}
-        case when type_rows.fetch_id is null then 0 else type_rows.{{ amount }} end as {{ amount }},
+        {{ amount }},
         {% endfor %}
-        coalesce(type_rows.unreadable_fields, '') as unreadable_fields,
+        unreadable_fields,
         false as has_conflicting_amounts,
-        coalesce(type_rows.fetch_id, types.fetch_id) as fetch_id,
-        type_rows.row_number,
-        stocks.fetched_at,
-        stocks.is_current
-    from {{ relation }}_stocks as stocks
-    inner join {{ relation }}_types as types on stocks.attempt_id = types.attempt_id
-    left join {{ relation }}_rows as type_rows
-        on
-            stocks.attempt_id = type_rows.attempt_id
-            and stocks.stock_code = type_rows.stock_code
-            and stocks.trade_date = type_rows.trade_date
-            and types.vendor_investor = type_rows.vendor_investor
+        fetch_id,
+        row_number,
+        told_at as fetched_at,
+        is_current
+    from {{ relation }}_told
+    where is_told or not is_told_by_type
     {% endfor %}
 ),
 
--- two ways to the same numbers of one source are not mixed: the newest one speaks for a stock and day. By a window, no
--- join: of one the planner expects a single row, and would go through the day once for each of its stocks
+-- two ways to the same numbers of one source are not mixed: the newest one speaks for a stock and day
 told_ways as (
     select
         *,
