@@ -572,9 +572,20 @@ class Attempt:
     ) -> Outcome:
         """What the attempt brought: FAILED or PARTIAL where answers failed, `when_empty` where no record came.
 
-        With `told_until` it was a look at a session that goes on, and what came is PROVISIONAL.
+        With `told_until` it was a look at a session that goes on, and what came is PROVISIONAL. A day that the answers lack is
+        FAILED where one of their rows tells no day: it may be of that one, and what is EMPTY is never asked for again.
         """
         errors = [answer.error for answer in self._answers if answer.error]
+        undated = next((answer.undated for answer in self._answers if answer.undated), None)
+        doubt = None
+        if undated and not errors and statuses:
+            doubted = {cell for cell, status in statuses.items() if status is Status.EMPTY}
+            statuses = statuses | dict.fromkeys(doubted, Status.FAILED)
+            doubt = (
+                f"a row of the answer tells no day, {undated!r}: it may be of this one"
+                if doubted
+                else None
+            )
         if errors:
             status = Status.FAILED if len(errors) == len(self._answers) else Status.PARTIAL
         else:
@@ -584,7 +595,7 @@ class Attempt:
             cells=self._cells,
             answers=self._answers,
             status=status,
-            error=errors[0] if errors else None,
+            error=errors[0] if errors else doubt,
             statuses={} if errors else statuses or {},
             started_at=self._started_at,
             told_until=told_until,

@@ -126,6 +126,7 @@ class Answer:
         headers: of the response, for vendors that page by header; stored nowhere.
         error: why the answer is of no use, or None.
         rejected: the answer as it came, where it could not be parsed.
+        undated: the label of one of its rows that tells no day, or None.
     """
 
     fetch_id: int
@@ -139,6 +140,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     rejected: RejectedPayload | None = None
+    undated: str | None = None
     _taken: int = field(default=0, init=False, repr=False)
 
     @property
@@ -167,9 +169,11 @@ class Answer:
     def fail_if_undated(self, column: str) -> None:
         """Refuse an answer none of whose rows begins its label with a day: all its cells would count as days without data.
 
-        Single rows whose label cannot be read are no reason: they are rejected one by one later on.
+        Single rows whose label cannot be read are no reason: they are rejected one by one later on. `undated` keeps one, since a
+        day that the answer seems to lack may be its.
         """
         days = self.days(column)
+        self.undated = next((day for day in set(days) if day and not is_day(day[:8])), None)
         if days and not self.error and not any(is_day(day[:8]) for day in days):
             self.error = (
                 f"{self.endpoint}: no {column} of the answer tells a day YYYYMMDD;"

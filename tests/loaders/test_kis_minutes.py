@@ -460,6 +460,24 @@ def test_days_that_cannot_be_read_fail_the_cell_and_are_no_day_without_data(
     assert f"no stck_bsop_date of the answer tells a day YYYYMMDD; one is {day!r}" in error
 
 
+@pytest.mark.parametrize(
+    ("code", "dataset"), [("000049", "ohlcv_daily"), ("000049", "investor_trading")]
+)
+@pytest.mark.parametrize("beside", ["2026O929", ""])
+def test_a_day_that_may_be_that_of_an_unreadable_row_is_asked_for_again(
+    database: Database, code: str, dataset: str, beside: str
+) -> None:
+    """EMPTY is for good: the row is rejected later on, and its day must not count as one without data."""
+    rows = [filled(dataset, "1") | {"stck_bsop_date": day} for day in (beside, "20260925")]
+    load(database, Vendor([], spoil=lambda _n, _rows: Reply(envelope(rows))), code, dataset=dataset)
+    ended, error = status(database, code)
+    if beside:
+        assert ended == "FAILED"
+        assert error == f"a row of the answer tells no day, '{beside}': it may be of this one"
+    else:
+        assert (ended, error) == ("EMPTY", None)
+
+
 @pytest.mark.parametrize("dataset", ["ohlcv_minute", "ohlcv_daily", "investor_trading"])
 @pytest.mark.parametrize(("code", "says_nothing"), [("000046", {}), ("000047", None)])
 def test_a_record_that_holds_nothing_is_no_day_that_cannot_be_read(
