@@ -248,7 +248,7 @@ checked as (
                         or listed_shares is null and source not in ({{ without_shares }})
                         then 'VALUE_MISSING'
                 end,
-                -- a base below nothing, as a wrong change makes it, would turn all earlier adjusted prices round
+                -- a base price below zero, which a wrong change makes, would turn all earlier adjusted prices round
                 case
                     when
                         least(open_price, high_price, low_price, base_price, volume, trading_value, listed_shares) < 0

@@ -29,7 +29,8 @@ def rules_of(model: str) -> set[tuple[str, str]]:
     path = SHARED.get(model) or next((ROOT / "models" / "intermediate").rglob(f"{model}.sql"))
     found: set[tuple[str, str]] = set()
     waiting: set[str] = set()
-    for rule, constant, name in YIELDED.findall(path.read_text(encoding="utf-8")):
+    text = re.sub(r"--.*", "", path.read_text(encoding="utf-8"))
+    for rule, constant, name in YIELDED.findall(text):
         if rule or constant:
             waiting.add(rule or constant)
         else:
