@@ -576,16 +576,13 @@ class Attempt:
         FAILED where one of their rows tells no day: it may be of that one, and what is EMPTY is never asked for again.
         """
         errors = [answer.error for answer in self._answers if answer.error]
+        error = errors[0] if errors else None
+        statuses = {} if errors else dict(statuses or {})
         undated = next((answer.undated for answer in self._answers if answer.undated), None)
-        doubt = None
-        if undated and not errors and statuses:
-            doubted = {cell for cell, status in statuses.items() if status is Status.EMPTY}
-            statuses = statuses | dict.fromkeys(doubted, Status.FAILED)
-            doubt = (
-                f"a row of the answer tells no day, {undated!r}: it may be of this one"
-                if doubted
-                else None
-            )
+        doubted = [cell for cell, status in statuses.items() if status is Status.EMPTY]
+        if undated and doubted:
+            error = f"a row of the answer tells no day, {undated!r}: it may be of this one"
+            statuses |= dict.fromkeys(doubted, Status.FAILED)
         if errors:
             status = Status.FAILED if len(errors) == len(self._answers) else Status.PARTIAL
         else:
@@ -595,8 +592,8 @@ class Attempt:
             cells=self._cells,
             answers=self._answers,
             status=status,
-            error=errors[0] if errors else doubt,
-            statuses={} if errors else statuses or {},
+            error=error,
+            statuses=statuses,
             started_at=self._started_at,
             told_until=told_until,
         )

@@ -29,5 +29,9 @@ class SourceStoppedError(LoaderError):
     """The vendor refuses all further requests (quota, token, block): this source ends, others go on."""
 
 
+class TokenRefusedError(LoaderError):
+    """The access token is refused: a new one is needed, and the question has to be asked again."""
+
+
 class HostBlockedError(SourceStoppedError):
     """The vendor has blocked us: its host is left alone for a day, since every further request prolongs the block."""

@@ -56,6 +56,15 @@ def parse_json(body: bytes) -> Any:
     return parsed if not has_nul and _is_text_alone(parsed) else _parse_exactly(body)
 
 
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The object of a short answer that is no data (a token, an error), or nothing where it is none or cannot be read."""
+    try:
+        parsed = parse_json(body)
+    except AnswerRejectedError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
 def _is_text_alone(parsed: Any) -> bool:
     """Whether a body holds what every parser reads alike, as far down as answers of text go: a record in a list."""
     values = parsed.values() if isinstance(parsed, dict) else [parsed]

@@ -18,7 +18,7 @@ CODE_LENGTH = 6
 FIRST_DELISTING_YEAR = 1995
 
 CODE_OF_NOTE = "regexp_replace({}, '^Q([0-9][0-9A-Z]{{5}})$', '\\1')"
-"""SQL: the exchange's code of a note (ETN), before which vendors write a Q."""
+"""SQL: the exchange's code of a note (ETN), before which vendors write a Q; for the models it is the macro code_of_note."""
 
 LISTINGS = f"""
     select

@@ -15,12 +15,12 @@ from loaders.collect import Attempt, Collection, Question, Records
 from loaders.config import Concurrency, SourceSettings
 from loaders.errors import (
     AnswerRejectedError,
-    LoaderError,
     RequestFailedError,
     SourceStoppedError,
+    TokenRefusedError,
 )
 from loaders.feeds import Answer
-from loaders.payload import parse_json, says_something
+from loaders.payload import parse_object, says_something
 from loaders.tokens import Token, TokenStore
 
 TOKEN_REFUSED = ("EGW00121", "EGW00122", "EGW00123")
@@ -35,6 +35,8 @@ HOW_TO_GET = (
     " (KIS Developers); paper-trading keys do not serve every request"
 )
 MORE_PAGES = ("M", "F")
+LONGEST_ERROR = 2_000
+"""Bytes of an answer that tells of an error, or a token: a page is longer."""
 
 log = structlog.get_logger()
 
@@ -58,10 +60,6 @@ class KisSettings(SourceSettings):
     """`FID_ETC_CLS_CODE` of the flows: documented as empty or 1, users send either and see no difference."""
     token_interval_seconds: float = 61
     """Between two requests for a token; the vendor refuses a second one within a minute."""
-
-
-class _TokenRefusedError(LoaderError):
-    """The access token is refused: a new one is needed, and the page has to be asked for again."""
 
 
 def settings_of(collection: Collection) -> KisSettings:
@@ -96,7 +94,7 @@ def check_status(status: int, body: bytes) -> None:
         return
     message = f"{code} {_message(body)}".strip()
     if code in TOKEN_REFUSED:
-        raise _TokenRefusedError(message)
+        raise TokenRefusedError(message)
     _stop_where_no_use(code, message)
     raise AnswerRejectedError(f"kis: {message}")
 
@@ -118,13 +116,7 @@ def _stop_where_no_use(code: str, message: str) -> None:
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
     """Body of a short answer, or nothing where it cannot be read; data pages are never parsed twice."""
-    if len(body) > 2000:
-        return {}
-    try:
-        parsed = parse_json(body)
-    except AnswerRejectedError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+    return parse_object(body) if len(body) <= LONGEST_ERROR else {}
 
 
 def _code(body: bytes) -> str:
@@ -313,9 +305,9 @@ def ask(
         token = _token(collection)
         try:
             answer = attempt.ask(question(token))
-        except _TokenRefusedError:
+        except TokenRefusedError:
             answer = attempt.ask(question(_token(collection, refused=token)))
-    except _TokenRefusedError as error:
+    except TokenRefusedError as error:
         stopped = SourceStoppedError(
             f"{error}: a new token is refused too; check KIS_APP_KEY, KIS_APP_SECRET and KIS_BASE_URL"
         )
@@ -350,7 +342,7 @@ def _read(request: Request, parsed: Any) -> Records:
         code = str(parsed.get("msg_cd", ""))
         message = f"{code} {str(parsed.get('msg1', '')).strip()}".strip()
         if code in TOKEN_REFUSED:
-            raise _TokenRefusedError(message)
+            raise TokenRefusedError(message)
         _stop_where_no_use(code, message)
         raise AnswerRejectedError(f"kis: {message or 'error without a message'}")
     found = parsed.get(request.records)

@@ -18,9 +18,9 @@ from loaders.collect import Attempt, Collection, Question
 from loaders.config import Concurrency, SourceSettings
 from loaders.errors import (
     AnswerRejectedError,
-    LoaderError,
     RequestFailedError,
     SourceStoppedError,
+    TokenRefusedError,
 )
 from loaders.feeds import (
     Answer,
@@ -35,7 +35,7 @@ from loaders.feeds import (
     is_day,
     scope_by_scope,
 )
-from loaders.payload import parse_json, says_something
+from loaders.payload import parse_object, says_something
 from loaders.tokens import Token, TokenStore
 
 HOW_TO_GET = "set KIWOOM_APP_KEY and KIWOOM_SECRET_KEY: apply at openapi.kiwoom.com and register this machine's address"
@@ -120,7 +120,7 @@ def _issue(collection: Collection) -> Token:
         )
     except RequestFailedError as error:
         raise SourceStoppedError(f"no token: {error}") from None
-    answer = _parsed(response.content)
+    answer = parse_object(response.content)
     try:
         expires_at = datetime.strptime(str(answer.get("expires_dt")), "%Y%m%d%H%M%S").replace(
             tzinfo=calendar.KST
@@ -128,15 +128,6 @@ def _issue(collection: Collection) -> Token:
         return Token(str(answer["token"]), expires_at)
     except (ValueError, KeyError):
         raise SourceStoppedError(_why_no_token(response, answer, settings)) from None
-
-
-def _parsed(body: bytes) -> Mapping[str, Any]:
-    """Body of an answer that is no data, or nothing where it cannot be read."""
-    try:
-        parsed = parse_json(body)
-    except AnswerRejectedError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
 
 
 def _why_no_token(
@@ -194,19 +185,12 @@ def _records(parsed: Any, api_id: str) -> Sequence[Any]:
 def _is_busy(response: requests.Response) -> bool:
     if len(response.content) > 500 or b"return_code" not in response.content:
         return False
-    try:
-        return str(parse_json(response.content).get("return_code")) == TOO_MANY_REQUESTS
-    except (AnswerRejectedError, AttributeError):
-        return False
-
-
-class _TokenRefusedError(LoaderError):
-    """The access token is refused by an error status."""
+    return str(parse_object(response.content).get("return_code")) == TOO_MANY_REQUESTS
 
 
 def _check_status(status: int, body: bytes) -> None:
-    if status in (401, 403) and str(_parsed(body).get("return_code")) == TOKEN_REFUSED:
-        raise _TokenRefusedError(f"HTTP {status}: the token is refused")
+    if status in (401, 403) and str(parse_object(body).get("return_code")) == TOKEN_REFUSED:
+        raise TokenRefusedError(f"HTTP {status}: the token is refused")
     if status in (401, 403):
         raise SourceStoppedError(f"HTTP {status}: access is refused; {HOW_TO_GET}")
     if status == 429:
@@ -259,7 +243,7 @@ def _ask(
         )
         try:
             answer = collection.ask(question, attempt.cells)
-        except _TokenRefusedError:
+        except TokenRefusedError:
             answer, was_refused = collection.new_answer(api_id, body), True
         if not was_refused:
             return attempt.add(answer)

@@ -25,7 +25,7 @@ from loaders.errors import (
 )
 from loaders.feeds import Answer
 from loaders.krx.portal_screens import SCREENS
-from loaders.payload import parse_json
+from loaders.payload import parse_json, parse_object
 
 VENDOR_URL = "https://data.krx.co.kr"
 DATA_PATH = "comm/bldAttendant/getJsonData.cmd"
@@ -247,11 +247,8 @@ def _refuse_block(response: requests.Response, *, is_page: bool = False) -> None
 def _verdict(response: requests.Response) -> tuple[str, str]:
     """Code and message of a log-in."""
     _refuse_block(response)
-    try:
-        answer = parse_json(response.content)
-    except AnswerRejectedError:
-        answer = None
-    if not isinstance(answer, dict) or not answer.get("_error_code"):
+    answer = parse_object(response.content)
+    if not answer.get("_error_code"):
         snippet = response.text.strip()[:60]
         return f"HTTP {response.status_code}", f"no code of the log-in in {snippet!r}"
     return str(answer["_error_code"]), str(answer.get("_error_message", "no message"))

@@ -236,7 +236,7 @@ checked as (
         array_remove(
             array[
                 case when has_no_date then 'DATE_UNREADABLE' when not has_its_day then 'DATE_NOT_ASKED' end,
-                case when coalesce(stock_code, '') !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
+                case when {{ is_no_stock_code('stock_code') }} then 'CODE_MALFORMED' end,
                 -- a preferred share's ISIN does not end like its code; the first five characters are its issuer's
                 case
                     when isin like 'KR7%' and substr(isin, 4, 5) <> left(stock_code, 5) then 'CODE_NOT_OF_ISIN'

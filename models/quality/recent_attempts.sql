@@ -1,5 +1,6 @@
--- Attempts of the last two weeks, for the alarm on cells that failed. Nothing is built on this view, so that the alarm
--- keeps nothing from being published. What failed and cannot be asked for again, since a later list has come, is none.
+-- Attempts of the last days (var alarm_days), for the alarm on cells that failed. Nothing is built on this view, so
+-- that the alarm keeps nothing from being published. What failed and cannot be asked for again, since a later list has
+-- come, is none.
 with
 
 attempts as (
@@ -22,13 +23,10 @@ superseded_failures as (
 final as (
     select * from attempts
     where
-        completed_at > now() - interval '14 days'
-        and not (
-            status in ('FAILED', 'PARTIAL')
-            and exists (
-                select from superseded_failures
-                where superseded_failures.ledger_id = attempts.ledger_id
-            )
+        completed_at > now() - interval '{{ var('alarm_days') }} days'
+        and not exists (
+            select from superseded_failures
+            where superseded_failures.ledger_id = attempts.ledger_id
         )
 )
 

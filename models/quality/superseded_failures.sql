@@ -1,7 +1,7 @@
 -- Failures that nobody can mend and nobody has to: a list of which the vendor tells today's state alone and has told it
 -- on a later day, and a day of a week or month of which a later one has come. A plain load asks for neither again.
--- The ledger is probed for what failed lately (the alarm looks back two weeks, the report its days), which is little.
-{% set days = [14, var('report_days') | int] | max %}
+-- The ledger is probed for what failed lately (as far as alarm or report look back), which is little.
+{% set days = [var('alarm_days') | int, var('report_days') | int] | max %}
 
 with
 

@@ -276,7 +276,7 @@ checked as (
         dated.*,
         array_remove(
             array[
-                case when coalesce(dated.stock_code, '') !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
+                case when {{ is_no_stock_code('dated.stock_code') }} then 'CODE_MALFORMED' end,
                 case when dated.unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
                 case
                     when dated.unreadable_fields = '' and not dated.has_entitlement then 'NO_ENTITLEMENT'

@@ -208,7 +208,7 @@ checked as (
         *,
         array_remove(
             array[
-                case when stock_code !~ '^[0-9][0-9A-Z]{5}$' or stock_code is null then 'CODE_MALFORMED' end,
+                case when {{ is_no_stock_code('stock_code') }} then 'CODE_MALFORMED' end,
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
                 case when floating_shares is null then 'VALUE_MISSING' end,
                 case

@@ -89,7 +89,7 @@ checked as (
         listed_shares,
         array_remove(
             array[
-                case when coalesce(stock_code, '') !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
+                case when {{ is_no_stock_code('stock_code') }} then 'CODE_MALFORMED' end,
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
                 case when num_nulls(owned_shares, ownership_ratio) > 0 then 'VALUE_MISSING' end,
                 case

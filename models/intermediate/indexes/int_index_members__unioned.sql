@@ -156,7 +156,7 @@ checked as (
         *,
         case
             when stock_code is null and isin is not null then 'ISIN_UNKNOWN'
-            when stock_code is null or stock_code !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED'
+            when {{ is_no_stock_code('stock_code') }} then 'CODE_MALFORMED'
             when is_of_other_market and part_of_other_market > 0.25 then 'MEMBER_OF_OTHER_MARKET'
             else ''
         end as own_broken_rules

@@ -106,8 +106,7 @@ value_units as (
         attempt_id,
         stock_code,
         trade_date,
-        is_current,
-        max(fetched_at) as fetched_at
+        is_current
     from {{ relation }}_rows
     group by source, attempt_id, stock_code, trade_date, is_current
 ),
@@ -155,7 +154,7 @@ value_units as (
         '' as unreadable_fields,
         types.fetch_id,
         null as row_number,
-        stocks.fetched_at,
+        null as fetched_at,
         stocks.is_current,
         false as is_told
     from {{ relation }}_stocks as stocks
@@ -359,7 +358,7 @@ checked as (
         *,
         array_remove(
             array[
-                case when coalesce(stock_code, '') !~ '^[0-9][0-9A-Z]{5}$' then 'CODE_MALFORMED' end,
+                case when {{ is_no_stock_code('stock_code') }} then 'CODE_MALFORMED' end,
                 case when unreadable_fields <> '' then 'VALUE_UNREADABLE' end,
                 case
                     when num_nulls(buy_volume, sell_volume, buy_value, sell_value) > 0 then 'VALUE_MISSING'
