@@ -29,6 +29,10 @@ class SourceStoppedError(LoaderError):
     """The vendor refuses all further requests (quota, token, block): this source ends, others go on."""
 
 
+class NotOfferedError(LoaderError):
+    """The vendor does not offer this kind of question to this account: what else it offers is asked for all the same."""
+
+
 class TokenRefusedError(LoaderError):
     """The access token is refused: a new one is needed, and the question has to be asked again."""
 

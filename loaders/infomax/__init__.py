@@ -61,6 +61,7 @@ SERVICE = Service(
             datasets=("ohlcv_daily", "market_cap_daily"),
             collect=days.collect_bars,
             published_at=series.FINAL_AT,
+            scopes=days.bar_scopes,
             request_count=days.bar_requests,
         ),
         Feed(

@@ -1,9 +1,10 @@
 """The whole market on one day: daily bars of many names in one call, and the ranking that they are checked against."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 
 from loaders.collect import Collection
-from loaders.feeds import Answer, Cell, Outcome, Status
+from loaders.feeds import WHOLE_MARKET, Answer, Cell, Outcome, Status
 from loaders.infomax import api
 from loaders.infomax.lists import MASTER_TYPES
 
@@ -13,19 +14,34 @@ TYPICAL_STOCKS = 2_750
 COMPLETE_ENOUGH = 0.9
 """Share of the asked names below which a day counts as not yet complete (18:10 was seen to give 29 %)."""
 
+TYPICAL_FUNDS = 1_600
+FUNDS = "ETF"
+"""Scope of the exchange traded funds, which are asked for beside the stocks: one that is late holds back none of those."""
+FUNDS_SINCE = date(2002, 10, 14)
+"""The first two began to trade."""
+
 RANKED_MARKETS = ("1", "7")
 """거래소, 코스닥."""
 
 
+def bar_scopes(collection: Collection, day: date) -> list[str]:
+    """The stocks, and the exchange traded funds where a list tells any."""
+    has_funds = day >= FUNDS_SINCE and any(entry.kind == FUNDS for entry in collection.listed(day))
+    return [WHOLE_MARKET, FUNDS] if has_funds else [WHOLE_MARKET]
+
+
 def bar_requests(cells: Sequence[Cell]) -> int:
     """Requests for the bars of some days on a market of today's size."""
-    return len(cells) * -(-TYPICAL_STOCKS // CODES_PER_REQUEST)
+    return sum(
+        -(-(TYPICAL_FUNDS if cell.scope == FUNDS else TYPICAL_STOCKS) // CODES_PER_REQUEST)
+        for cell in cells
+    )
 
 
 def collect_bars(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
-    """`stock/info`: every stock listed on a day, many codes in one call."""
+    """`stock/info`: every stock, or exchange traded fund, listed on a day, many codes in one call."""
     for cell in cells:
-        codes = api.listed_codes(collection, cell.day, "STOCK")
+        codes = api.listed_codes(collection, cell.day, FUNDS if cell.scope == FUNDS else "STOCK")
         if not codes:
             yield collection.failure("stock/info", {}, cells, api.NO_MASTER)
             return

@@ -4,19 +4,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Any
 
+import structlog
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from loaders.collect import Collection, Question
 from loaders.config import SourceSettings
-from loaders.errors import AnswerRejectedError, SourceStoppedError
+from loaders.errors import AnswerRejectedError, NotOfferedError, SourceStoppedError
 from loaders.feeds import Answer, Cell, Feed, Outcome, Service, Status
 
 MARKET_PREFIXES = {"KOSPI": "stk", "KOSDAQ": "ksq", "KONEX": "knx"}
 OPEN_API_SINCE = date(2010, 1, 4)
 KONEX_SINCE = date(2013, 7, 1)
 INDEX_FAMILIES = {"KRX": "krx", "KOSPI": "kospi", "KOSDAQ": "kosdaq"}
-HOW_TO_GET = "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 and three 지수 services"
+FUNDS = {"ETF": "etf"}
+HOW_TO_GET = (
+    "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 and three 지수 services, and for"
+    " ETF 일별매매정보"
+)
+
+log = structlog.get_logger()
 
 
 class KrxOpenApiSettings(SourceSettings):
@@ -42,15 +49,20 @@ def _refuse_error(parsed: Any) -> None:
     if not isinstance(parsed, dict) or not {"respCode", "respMsg"} & parsed.keys():
         return
     code, message = str(parsed.get("respCode")), str(parsed.get("respMsg"))
-    if code in ("401", "429"):
+    if code in ("401", "404", "429"):
         _check_status(int(code), message.encode())
     raise AnswerRejectedError(f"krx: the Open API says {message[:120]!r} (respCode {code})")
 
 
 def _check_status(status: int, body: bytes) -> None:
+    if status == 401 and b"API Call" in body:
+        raise NotOfferedError(f"HTTP 401: this service was not applied for; {HOW_TO_GET}")
+    if status == 404 and b"does not exist" in body:
+        raise NotOfferedError(
+            "HTTP 404: there is no such service; check KRX_OPENAPI_BASE_URL, or the vendor has renamed it"
+        )
     if status == 401:
-        detail = "this service was not applied for" if b"API Call" in body else "the key is refused"
-        raise SourceStoppedError(f"HTTP 401: {detail}; {HOW_TO_GET}")
+        raise SourceStoppedError(f"HTTP 401: the key is refused; {HOW_TO_GET}")
     if status == 429:
         raise SourceStoppedError(
             "HTTP 429: the 10,000 calls of the day are used up; run again tomorrow"
@@ -83,15 +95,24 @@ def _collect(
             continue
         endpoint = f"{prefixes[cell.scope]}_{family}"
         attempt = collection.attempt([cell])
-        answer = attempt.ask(
-            Question(
-                endpoint=endpoint,
-                path=f"svc/apis/{category}/{endpoint}",
-                params={"basDd": cell.day.strftime("%Y%m%d")},
-                headers={"AUTH_KEY": settings.key.get_secret_value()},
-                read_records=_records,
-            )
+        question = Question(
+            endpoint=endpoint,
+            path=f"svc/apis/{category}/{endpoint}",
+            params={"basDd": cell.day.strftime("%Y%m%d")},
+            headers={"AUTH_KEY": settings.key.get_secret_value()},
+            read_records=_records,
         )
+        try:
+            answer = attempt.ask(question)
+        except NotOfferedError as error:
+            if category == "etp":
+                # as a source without its key: no gap of the warehouse
+                log.warning("skipped", source="krx", service=endpoint, reason=str(error))
+                return
+            collection.stop(error)
+            attempt.fail(endpoint, question.params, str(error))
+            yield attempt.outcome()
+            return
         if family == "dd_trd":
             _fail_if_other_day(answer)
         elif family == "bydd_trd":
@@ -110,6 +131,11 @@ def _collect_base_info(collection: Collection, cells: Sequence[Cell]) -> Iterato
 def _collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
     """`*_bydd_trd`: every stock of a market and day."""
     return _collect(collection, cells, "bydd_trd")
+
+
+def _collect_funds(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    """`etf_bydd_trd`: every exchange traded fund of a day, with its net asset value."""
+    return _collect(collection, cells, "bydd_trd", "etp", FUNDS)
 
 
 def _collect_index_levels(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -141,6 +167,15 @@ SERVICE = Service(
             published_after_sessions=1,
             published_at=time(8, 0),
             scopes=_markets,
+            since=OPEN_API_SINCE,
+        ),
+        Feed(
+            name="etf_bydd_trd",
+            datasets=("ohlcv_daily", "market_cap_daily", "etf_daily"),
+            collect=_collect_funds,
+            published_after_sessions=1,
+            published_at=time(8, 0),
+            scopes=lambda _collection, _day: tuple(FUNDS),
             since=OPEN_API_SINCE,
         ),
         Feed(

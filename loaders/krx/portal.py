@@ -16,6 +16,8 @@ from loaders.krx.portal_site import HOW_TO_GET, KrxPortalSettings, ask, check_st
 
 MARKET_IDS = {"KOSPI": "STK", "KOSDAQ": "KSQ", "KONEX": "KNX", "ALL": "ALL"}
 KONEX_SINCE = date(2013, 7, 1)
+ETFS_SINCE = date(2002, 10, 14)
+"""The first two began to trade."""
 INVESTOR_CODES = (
     "1000", "2000", "3000", "3100", "4000", "5000", "6000", "7050", "7100", "8000", "9000", "9001", "9999",
 )  # fmt: skip
@@ -93,16 +95,20 @@ def _tells_nothing(answer: Answer, column: str) -> bool:
     return all(value in ("-", "", None) for value in answer.column(column))
 
 
-def _by_market(
+def _by_day(
     endpoint: str, told_by: str, **fixed: str
 ) -> Callable[[Collection, Sequence[Cell]], Iterator[Outcome]]:
-    """A collector of a screen that tells one market and day; `told_by` is a column that a day without figures leaves empty."""
+    """A collector of a screen that tells one day of a market, or of all funds.
+
+    `told_by` is a column that a day without figures leaves empty.
+    """
 
     def collect(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
         for cell in cells:
             attempt = collection.attempt([cell])
-            params = {"mktId": MARKET_IDS[cell.scope], "trdDd": _yyyymmdd(cell.day)}
-            answer = ask(collection, attempt, endpoint, fixed | params)
+            market = {"mktId": MARKET_IDS[cell.scope]} if cell.scope in MARKET_IDS else {}
+            params = fixed | market | {"trdDd": _yyyymmdd(cell.day)}
+            answer = ask(collection, attempt, endpoint, params)
             statuses = {cell: Status.NOT_PUBLISHED} if _tells_nothing(answer, told_by) else {}
             yield attempt.outcome(when_empty=Status.NOT_PUBLISHED, statuses=statuses)
 
@@ -412,10 +418,19 @@ SERVICE = Service(
         Feed(
             name="portal_daily",
             datasets=("ohlcv_daily", "market_cap_daily"),
-            collect=_by_market("mdcstat01501", "tdd_clsprc"),
+            collect=_by_day("mdcstat01501", "tdd_clsprc"),
             published_at=FINAL_AT,
             scopes=_markets,
             scope_pattern="ALL",
+            collected=Collected.SOURCE_NAMED,
+        ),
+        Feed(
+            name="portal_funds_daily",
+            datasets=("ohlcv_daily", "market_cap_daily", "etf_daily"),
+            collect=_by_day("mdcstat04301", "tdd_clsprc"),
+            published_at=FINAL_AT,
+            scopes=lambda _collection, _day: ("ETF",),
+            since=ETFS_SINCE,
             collected=Collected.SOURCE_NAMED,
         ),
         Feed(
@@ -439,7 +454,7 @@ SERVICE = Service(
         Feed(
             name="portal_industries",
             datasets=("sectors",),
-            collect=_by_market("mdcstat03901", "idx_ind_nm"),
+            collect=_by_day("mdcstat03901", "idx_ind_nm"),
             cadence=Cadence.WEEKLY,
             published_at=FINAL_AT,
             scopes=lambda _collection, _day: ("KOSPI", "KOSDAQ"),
@@ -467,7 +482,7 @@ SERVICE = Service(
         Feed(
             name="portal_foreign",
             datasets=("foreign_ownership_daily",),
-            collect=_by_market("mdcstat03701", "forn_hd_qty", searchType="1", isuLmtRto="0"),
+            collect=_by_day("mdcstat03701", "forn_hd_qty", searchType="1", isuLmtRto="0"),
             published_at=FINAL_AT,
             scopes=_markets,
             collected=Collected.SOURCE_NAMED,

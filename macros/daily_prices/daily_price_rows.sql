@@ -18,14 +18,18 @@
     'stg_krx__stk_bydd_trd': 'krx',
     'stg_krx__ksq_bydd_trd': 'krx',
     'stg_krx__knx_bydd_trd': 'krx',
+    'stg_krx__etf_bydd_trd': 'krx',
     'stg_krx__portal_daily_prices': 'krx',
+    'stg_krx__portal_etf_daily_prices': 'krx',
     'stg_krx__portal_price_history': 'krx',
     'stg_marcap__daily': 'marcap',
     'stg_kis__daily_itemchartprice': 'kis',
     'stg_kiwoom__daily_chart': 'kiwoom',
 } -%}
 {% set at_hand = and_in_answers_to_days_to_rebuild('rows_of_source.fetch_id') -%}
-{% set with_isin = ['stg_infomax__stock_info', 'stg_krx__portal_daily_prices'] -%}
+{% set with_isin = [
+    'stg_infomax__stock_info', 'stg_krx__portal_daily_prices', 'stg_krx__portal_etf_daily_prices'
+] -%}
 fetch_cells as (
     select
         fetch_id,

@@ -25,7 +25,8 @@ fetch_cells as not materialized (
         source,
         dataset,
         scope,
-        scope ~ '^[0-9][0-9A-Z]{5}$' as is_single_name,
+        -- funds that came make up for no market that did not
+        scope ~ '^[0-9][0-9A-Z]{5}$' or scope = 'ETF' as is_no_market,
         collection_date,
         status,
         started_at,
@@ -129,10 +130,10 @@ collected as (
         group by fetch_cells.collection_date
         having
             2 * count(distinct fetch_cells.scope) filter (
-                where fetch_cells.status in ('SUCCESS', 'UNCHANGED', 'EMPTY') and not fetch_cells.is_single_name
-            ) >= count(distinct fetch_cells.scope) filter (where not fetch_cells.is_single_name)
+                where fetch_cells.status in ('SUCCESS', 'UNCHANGED', 'EMPTY') and not fetch_cells.is_no_market
+            ) >= count(distinct fetch_cells.scope) filter (where not fetch_cells.is_no_market)
             and (
-                count(*) filter (where not fetch_cells.is_single_name) > 0
+                count(*) filter (where not fetch_cells.is_no_market) > 0
                 or 2 * count(distinct fetch_cells.scope) filter (
                     where fetch_cells.status in ('SUCCESS', 'UNCHANGED', 'EMPTY')
                 ) >= count(distinct fetch_cells.scope)

@@ -5,6 +5,7 @@
     'ohlcv_minute': 'int_minute_bars__gated',
     'foreign_ownership_daily': 'int_foreign_ownership__gated',
     'index_daily': 'int_index_levels__gated',
+    'etf_daily': 'int_etf_values__gated',
     'etf_portfolios': 'int_etf_portfolios__gated',
     'floating_shares': 'int_floating_shares__gated',
     'index_components': 'int_index_members__gated',

@@ -171,6 +171,16 @@ named as (
     group by dataset, scope
 ),
 
+asked_for_funds as (
+    select
+        dataset,
+        collection_date,
+        source
+    from window_cells
+    where scope = 'ETF'
+    group by dataset, collection_date, source
+),
+
 candidates as materialized (
     select
         window_days.dataset,
@@ -324,7 +334,15 @@ answers as (
             missing.dataset = window_cells.dataset
             and missing.date = window_cells.collection_date
             and not (window_cells.scope in ('KOSPI', 'KOSDAQ', 'KONEX') and missing.market <> window_cells.scope)
-    where not window_cells.is_name
+    left join asked_for_funds
+        on
+            window_cells.dataset = asked_for_funds.dataset
+            and window_cells.collection_date = asked_for_funds.collection_date
+            and window_cells.source = asked_for_funds.source
+    where
+        not window_cells.is_name
+        -- a source that was asked for the funds apart tells them there and nowhere else
+        and (window_cells.scope = 'ETF') = (missing.is_fund is true and asked_for_funds.source is not null)
 ),
 
 asked as (

@@ -7,6 +7,7 @@
     'index_changes': ['int_index_changes__unioned', 'trade_date', 'index_name'],
     'index_daily': ['int_index_levels__unioned', 'trade_date', 'index_name'],
     'foreign_ownership_daily': ['int_foreign_ownership__unioned', 'trade_date', 'null'],
+    'etf_daily': ['int_etf_values__unioned', 'trade_date', 'null'],
     'etf_portfolios': ['int_etf_portfolios__unioned', 'trade_date', 'component_code'],
     'floating_shares': ['int_floating_shares__unioned', 'trade_date', 'null'],
     'corporate_actions': ['int_corporate_actions__recorded', 'trade_date', 'kind'],

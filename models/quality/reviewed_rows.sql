@@ -4,6 +4,7 @@
     'daily_prices': ['int_daily_prices__unioned', 'collection_date', 'null'],
     'investor_trading': ['int_investor_trading__unioned', 'trade_date', 'vendor_investor'],
     'index_daily': ['int_index_levels__unioned', 'trade_date', 'index_name'],
+    'etf_daily': ['int_etf_values__unioned', 'trade_date', 'null'],
     'foreign_ownership_daily': ['int_foreign_ownership__unioned', 'trade_date', 'null'],
     'floating_shares': ['int_floating_shares__unioned', 'trade_date', 'null'],
     'corporate_actions': ['int_corporate_actions__recorded', 'trade_date', 'kind'],

@@ -290,6 +290,12 @@ CASES = [
     ),
     Case(
         "krx",
+        "krx_openapi/etf_bydd_trd.json",
+        {"OutBlock_1": "etf_bydd_trd"},
+        ask("ohlcv_daily", "ETF", *span("2021-03-25")),
+    ),
+    Case(
+        "krx",
         "krx_openapi/stk_isu_base_info.json",
         {"OutBlock_1": "stk_isu_base_info"},
         ask("stocks", "KOSPI", *span("2026-08-14")),

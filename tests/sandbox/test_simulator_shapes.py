@@ -36,6 +36,7 @@ ANSWERS = [
     ("krx_openapi", "stk_bydd_trd", {"basDd": DAY}, "stk_bydd_trd.json"),
     ("krx_openapi", "ksq_bydd_trd", {"basDd": DAY}, "stk_bydd_trd.json"),
     ("krx_openapi", "knx_bydd_trd", {"basDd": DAY}, "stk_bydd_trd.json"),
+    ("krx_openapi", "../etp/etf_bydd_trd", {"basDd": DAY}, "etf_bydd_trd.json"),
     ("krx_openapi", "stk_isu_base_info", {"basDd": DAY}, "stk_isu_base_info.json"),
     ("krx_openapi", "ksq_isu_base_info", {"basDd": DAY}, "stk_isu_base_info.json"),
     ("krx_openapi", "knx_isu_base_info", {"basDd": DAY}, "stk_isu_base_info.json"),

@@ -63,6 +63,7 @@ stocks as (
     select
         stock_code,
         market,
+        security_type in ('ETF', 'ETN') as is_fund,
         listing_date
     from {{ ref('stocks') }}
 ),
@@ -71,11 +72,12 @@ tick_sizes as (
     select * from {{ ref('tick_sizes') }}
 ),
 
--- a market's session counts as collected when any name of the market has a bar on it
+-- A market's session counts as collected when any name of the market has a bar on it. Funds are asked for apart.
 collected_sessions as (
     select distinct
         previous_bars.time,
-        stocks.market
+        stocks.market,
+        coalesce(stocks.is_fund, false) as is_fund
     from previous_bars
     left join stocks on previous_bars.stock_code = stocks.stock_code
 ),
@@ -104,6 +106,7 @@ described as (
     select
         compared.*,
         stocks.market,
+        coalesce(stocks.is_fund, false) as is_fund,
         listed_shares.shares_outstanding as shares,
         previous_shares.shares_outstanding as previous_shares,
         coalesce(stocks.listing_date = compared.trade_date, false) as is_listing_day,
@@ -118,6 +121,7 @@ described as (
         on
             compared.previous_session = collected_sessions.time
             and stocks.market is not distinct from collected_sessions.market
+            and coalesce(stocks.is_fund, false) = collected_sessions.is_fund
     left join listed_shares
         on compared.stock_code = listed_shares.stock_code and compared.trade_date = listed_shares.time
     left join previous_listed_shares as previous_shares
@@ -135,7 +139,10 @@ ticked as (
         select max(tick_sizes.tick) as tick
         from tick_sizes
         where
-            (tick_sizes.market = described.market or described.market is null)
+            (
+                tick_sizes.market = case when described.is_fund then 'ETF' else described.market end
+                or described.market is null
+            )
             and described.trade_date >= tick_sizes.valid_from
             and (described.trade_date < tick_sizes.valid_to or tick_sizes.valid_to is null or described.is_idle)
             and greatest(described.base_price, described.previous_close) >= tick_sizes.price_from
@@ -186,6 +193,7 @@ final as (
         previous_shares,
         tick,
         market,
+        is_fund,
         coalesce(open_price = base_price, false) as is_opened_at_base,
         source,
         created_at

@@ -1,4 +1,5 @@
--- Whether a source's day may be published: one row per source, day and gate that can be judged.
+-- Whether a source's day may be published: one row per source, day and gate that can be judged. Funds are asked for apart
+-- and not by every source: they are not counted, lest a source without them be too short to stand in for one with them.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
@@ -15,6 +16,13 @@ with
 
 {{ what_was_asked('ohlcv_daily') }},
 
+funds as (
+    select stock_code
+    from {{ ref('stocks') }}
+    where security_type in ('ETF', 'ETN')
+),
+
+{% set of_stocks = 'and stock_code not in (select funds.stock_code from funds)' %}
 {% set columns = [
     'source', 'trade_date', 'stock_code', 'close_price', 'volume', 'trading_value', 'listed_shares', 'vendor_market_cap',
     'fetch_id', 'fetched_at',
@@ -24,6 +32,7 @@ bars as (
     from {{ ref('int_daily_prices__unioned') }}
     where
         trade_date is not null
+        {{ of_stocks }}
         {{ and_in_days_to_rebuild('trade_date') }}
 ),
 
@@ -86,6 +95,7 @@ day_levels as (
     from {{ ref('int_daily_prices__unioned') }}
     where
         trade_date is not null
+        {{ of_stocks }}
         and (
             (true {{ and_in_days_to_rebuild('trade_date') }})
             or (true {{ and_in_sessions_before_days_to_rebuild('trade_date', 5) }})

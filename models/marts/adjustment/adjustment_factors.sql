@@ -40,7 +40,12 @@ measured as (
         computed.*,
         named.kind as recorded_kind,
         named.ratio as recorded_ratio,
-        computed.shares::numeric / nullif(computed.previous_shares, 0) as shares_ratio,
+        case
+            -- shares of a fund come and go every day, and it is split by whole numbers
+            when computed.is_fund and computed.factor < 1 then round(1 / computed.factor)
+            when computed.is_fund then 1 / round(computed.factor)
+            else computed.shares::numeric / nullif(computed.previous_shares, 0)
+        end as shares_ratio,
         -- new shares for one held that would explain the base, were it a bonus issue
         round(computed.previous_close::numeric / computed.base_price) - 1 as whole_allotment
     from computed
@@ -53,6 +58,8 @@ inferred as (
     select
         *,
         case
+            -- a fund pays out what it has earned, and the exchange takes that off its base
+            when is_fund and factor >= 0.8 and factor < 1 then 'DISTRIBUTION'
             when shares_ratio = 1 and is_opened_at_base then 'AUCTION_RESET'
             when
                 shares_ratio = 1
@@ -115,6 +122,7 @@ final as (
             when kind = 'AUCTION_RESET' then 'OPENED_AT_BASE'
             when kind = 'UNKNOWN' then 'NOT_EXPLAINED'
             when kind in (recorded_kind) then 'RECORDED'
+            when kind = 'DISTRIBUTION' then 'FUND_PAID_OUT'
             when kind = 'BONUS' then 'WHOLE_ALLOTMENT'
             else 'SHARES_CHANGED'
         end::varchar(20) as reason,

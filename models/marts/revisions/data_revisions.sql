@@ -1,8 +1,8 @@
 -- Read from the typed rows of all answers, before any rule: what a vendor changed is told, valid or not. Days on which
 -- every cell has one answer cost a look at the ledger.
 {% set datasets = [
-    'ohlcv_daily', 'ohlcv_minute', 'investor_trading', 'foreign_ownership_daily', 'index_daily', 'floating_shares',
-    'index_components',
+    'ohlcv_daily', 'ohlcv_minute', 'investor_trading', 'foreign_ownership_daily', 'index_daily', 'etf_daily',
+    'floating_shares', 'index_components',
 ] %}
 {{ config(
     materialized='incremental',
@@ -18,6 +18,7 @@
 {% set flows = ['buy_volume', 'sell_volume', 'buy_value', 'sell_value'] %}
 {% set ownership = ['owned_shares', 'ownership_ratio', 'limit_shares', 'limit_ratio', 'listed_shares'] %}
 {% set levels = ['open', 'high', 'low', 'close', 'volume', 'trading_value', 'market_cap'] %}
+{% set fund_values = ['net_asset_value', 'net_assets', 'underlying_level'] %}
 {% set floats = ['floating_shares', 'total_shares', 'floating_ratio'] %}
 {% set bar_name = "concat_ws(' ', vendor_rows.venue, vendor_rows.minute_label)" %}
 {% set member = 'coalesce(vendor_rows.stock_code, vendor_rows.isin)' %}
@@ -29,6 +30,8 @@
     ['ohlcv_daily', 'krx', 'stg_krx__ksq_bydd_trd', prices, 'stock_code', none, 'trade_date'],
     ['ohlcv_daily', 'krx', 'stg_krx__knx_bydd_trd', prices, 'stock_code', none, 'trade_date'],
     ['ohlcv_daily', 'krx', 'stg_krx__portal_daily_prices', prices, 'stock_code', none, 'trade_date'],
+    ['ohlcv_daily', 'krx', 'stg_krx__etf_bydd_trd', prices, 'stock_code', none, 'trade_date'],
+    ['ohlcv_daily', 'krx', 'stg_krx__portal_etf_daily_prices', prices, 'stock_code', none, 'trade_date'],
     ['ohlcv_daily', 'krx', 'stg_krx__portal_price_history', prices, 'stock_code', none, 'trade_date'],
     ['ohlcv_daily', 'marcap', 'stg_marcap__daily', prices, 'stock_code', none, 'trade_date'],
     ['ohlcv_daily', 'kis', 'stg_kis__daily_itemchartprice', prices, 'stock_code', none, 'trade_date'],
@@ -47,6 +50,8 @@
     ['index_daily', 'krx', 'stg_krx__krx_dd_trd', levels, 'vendor_index', none, 'trade_date'],
     ['index_daily', 'krx', 'stg_krx__kospi_dd_trd', levels, 'vendor_index', none, 'trade_date'],
     ['index_daily', 'krx', 'stg_krx__kosdaq_dd_trd', levels, 'vendor_index', none, 'trade_date'],
+    ['etf_daily', 'krx', 'stg_krx__etf_bydd_trd', fund_values, 'stock_code', none, 'trade_date'],
+    ['etf_daily', 'krx', 'stg_krx__portal_etf_daily_prices', fund_values, 'stock_code', none, 'trade_date'],
     ['floating_shares', 'wics', 'stg_wics__components', floats, 'stock_code', none, none],
     ['floating_shares', 'fnguide', 'stg_fnguide__company_page', floats, 'stock_code', none, none],
     ['floating_shares', 'kiwoom', 'stg_kiwoom__basics', floats, 'stock_code', none, none],

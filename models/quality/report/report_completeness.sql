@@ -7,6 +7,7 @@
     'foreign_ownership_daily': 'stock_code',
     'ohlcv_minute': 'stock_code',
     'index_daily': 'index_name',
+    'etf_daily': 'stock_code',
 } %}
 
 with

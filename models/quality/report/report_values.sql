@@ -17,6 +17,7 @@
     'foreign_ownership_daily': {
         'key': 'stock_code', 'fields': {'owned_shares': 2, 'ownership_ratio': 2, 'limit_ratio': none},
     },
+    'etf_daily': {'key': 'stock_code', 'fields': {'net_asset_value': 1.6, 'net_assets': 3}},
     'index_daily': {'key': 'index_name', 'fields': {'close': 1.1, 'volume': 10, 'trading_value': 10, 'market_cap': 1.1}},
 } %}
 

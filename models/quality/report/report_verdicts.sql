@@ -6,6 +6,7 @@
     'foreign_ownership_daily': 'time',
     'ohlcv_minute': 'time',
     'index_daily': 'time',
+    'etf_daily': 'time',
     'etf_portfolios': 'base_date',
     'floating_shares': 'base_date',
 } %}
@@ -275,6 +276,7 @@ names (dataset, name_ko) as (
     values
     ('corporate_actions', '권리 변동'),
     ('delisted_stocks', '상장폐지 종목'),
+    ('etf_daily', 'ETF 순자산가치'),
     ('etf_portfolios', 'ETF 구성 내역'),
     ('floating_shares', '유동주식수'),
     ('foreign_ownership_daily', '외국인 보유'),

@@ -14,7 +14,10 @@ final as (
         source_rows.isin,
         {{ to_date8('source_rows.date') }} as trade_date,
         nullif(trim(source_rows.kr_name), '') as stock_name,
-        source_rows.market as vendor_market,
+        -- of a fund none: a market's ticks, limits and lists are those of stocks
+        case
+            when (source_rows.equity_type ~ '^(EF|EN|FE|ETF|ETN|상장지수.*)$') is not true then source_rows.market
+        end as vendor_market,
         null::text as board_section,
         {{ to_number('source_rows.open_price', is_json=true) }} as open_price,
         {{ to_number('source_rows.high_price', is_json=true) }} as high_price,

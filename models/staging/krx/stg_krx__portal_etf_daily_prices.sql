@@ -1,8 +1,9 @@
+{# what a bar cannot do without; a net asset value that cannot be read costs no bar #}
 {% set numbers = [
     'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'tdd_clsprc', 'cmpprevdd_prc', 'fluc_rt', 'acc_trdvol',
-    'acc_trdval', 'list_shrs', 'mktcap', 'nav', 'invstasst_netasst_totamt', 'obj_stkprc_idx', 'cmpprevdd_idx',
-    'fluc_rt1',
+    'acc_trdval', 'list_shrs', 'mktcap',
 ] %}
+{% set fund_numbers = ['nav', 'invstasst_netasst_totamt', 'obj_stkprc_idx', 'cmpprevdd_idx', 'fluc_rt1'] %}
 
 with
 
@@ -24,6 +25,9 @@ final as (
         {{ to_date8("fetches.request ->> 'trdDd'") }} as trade_date,
         source_rows.isu_cd as isin,
         source_rows.isu_abbrv as stock_name,
+        -- a market's ticks, limits and lists are those of stocks: no word for one
+        null::text as vendor_market,
+        null::text as board_section,
         {{ to_number('source_rows.tdd_opnprc') }} as open_price,
         {{ to_number('source_rows.tdd_hgprc') }} as high_price,
         {{ to_number('source_rows.tdd_lwprc') }} as low_price,
@@ -41,6 +45,7 @@ final as (
         {{ to_number('source_rows.cmpprevdd_idx') }} as underlying_change,
         {{ to_number('source_rows.fluc_rt1') }} as underlying_change_rate,
         {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields,
+        {{ unreadable_fields(fund_numbers, 'source_rows') }} as unreadable_fund_fields,
         source_rows._fetch_id as fetch_id,
         source_rows._row_number as row_number
     from source_rows

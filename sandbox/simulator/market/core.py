@@ -121,6 +121,10 @@ class Market:
         """
         return self._indexes.bars(index_name)
 
+    def underlying_bar(self, etf: Etf, day: date) -> IndexBar | None:
+        """The index of a fund on a session; None for the index of another company."""
+        return self.index_bars("KOSPI200")[day] if etf.underlying_index == "코스피 200" else None
+
     def minutes(self, security: Security, day: date) -> list[MinuteBar]:
         """Minutes with trades of a regular session, oldest first; they add up to the day's bar."""
         bar = security.bars.get(day)

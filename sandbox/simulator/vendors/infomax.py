@@ -135,7 +135,7 @@ def stock_hist(market: Market, params: dict[str, str], now: datetime) -> list[Re
     start = parse_day(params.get("startDate")) or end.replace(day=1)
     rows = []
     for code in params["code"].split(","):
-        stock = market.by_code(code)
+        stock = market.security(code)
         for day, bar in sorted((stock.bars if stock else {}).items(), reverse=True):
             if start <= day <= end and _is_final(day, now):
                 prices = _price_fields(bar)
@@ -156,7 +156,7 @@ def stock_info(market: Market, params: dict[str, str], now: datetime) -> list[Re
     day = parse_day(params.get("date")) or now.date()
     rows = []
     for code in params["code"].split(","):
-        stock = market.by_code(code)
+        stock = market.security(code)
         bar = stock.bars.get(day) if stock and stock.market != "KONEX" else None
         if stock and bar and _is_final(day, now):
             rows.append(

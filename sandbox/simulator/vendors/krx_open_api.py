@@ -77,6 +77,47 @@ def _published_day(market: Market, text: str | None, now: datetime) -> date | No
     return day if published <= now else None
 
 
+def fund_answer(
+    market: Market, api: str, params: dict[str, str], now: datetime
+) -> dict[str, Any] | None:
+    """Records of all exchange traded funds of a day, or None for an unknown service."""
+    if api.removesuffix(".json") != "etf_bydd_trd":
+        return None
+    day = _published_day(market, params.get("basDd"), now)
+    if day is None:
+        return {"OutBlock_1": []}
+    rows = []
+    for etf in market.etfs:
+        bar = etf.bars.get(day)
+        if bar is None or not etf.is_listed(day):
+            continue
+        index = market.underlying_bar(etf, day)
+        rows.append(
+            {
+                "BAS_DD": params["basDd"],
+                "ISU_CD": etf.code,
+                "ISU_NM": etf.name,
+                "TDD_CLSPRC": str(bar.close),
+                "CMPPREVDD_PRC": str(bar.change),
+                "FLUC_RT": f"{bar.change_rate:.2f}",
+                "NAV": str(etf.nav(day)),
+                "TDD_OPNPRC": str(bar.open),
+                "TDD_HGPRC": str(bar.high),
+                "TDD_LWPRC": str(bar.low),
+                "ACC_TRDVOL": str(bar.volume),
+                "ACC_TRDVAL": str(bar.value),
+                "MKTCAP": str(bar.market_cap),
+                "INVSTASST_NETASST_TOTAMT": str(etf.net_asset(day)),
+                "LIST_SHRS": str(bar.shares),
+                "IDX_IND_NM": etf.underlying_index,
+                "OBJ_STKPRC_IDX": str(index.close) if index else "-",
+                "CMPPREVDD_IDX": str(index.change) if index else "-",
+                "FLUC_RT_IDX": str(index.change_rate) if index else "-",
+            }
+        )
+    return {"OutBlock_1": rows}
+
+
 def index_answer(
     market: Market, api: str, params: dict[str, str], now: datetime
 ) -> dict[str, Any] | None:
@@ -146,7 +187,7 @@ def router(stage: Stage) -> APIRouter:
     def ask(category: str, api: str, request: Request) -> Response:
         if request.headers.get("auth_key") != KEY:
             return reply({"respMsg": "Unauthorized Key", "respCode": "401"}, status=401)
-        make = {"sto": answer, "idx": index_answer}.get(category)
+        make = {"sto": answer, "idx": index_answer, "etp": fund_answer}.get(category)
         params = dict(request.query_params)
         payload = make(stage.market, api, params, stage.now) if make else None
         if payload is None:

@@ -399,6 +399,41 @@ def funds(market: Market, _form: Form, now: datetime) -> list[Record]:
     ]
 
 
+def funds_daily(market: Market, form: Form, now: datetime) -> list[Record]:
+    """04301: every ETF of a day; on a holiday all of them come, with dashes."""
+    day = parse_day(form.get("trdDd"))
+    if day is None:
+        return []
+    told = _is_told(market, day, now)
+    listed_on = day if told else _session_at(market, min(day, now.date()))
+    return [
+        {
+            "ISU_SRT_CD": etf.code,
+            "ISU_CD": etf.isin,
+            "SECUGRP_ID": "EF",
+            "ISU_ABBRV": etf.name,
+            **_fund_figures(market, etf, listed_on, told=told),
+            "IDX_IND_NM": etf.underlying_index,
+            "FLUC_TP_CD1": "3",
+        }
+        for etf in market.etfs
+        if listed_on in etf.bars and etf.is_listed(listed_on)
+    ]
+
+
+def _fund_figures(market: Market, etf: Etf, day: date, *, told: bool) -> Record:
+    index = market.underlying_bar(etf, day)
+    figures = _prices(etf, day) | {
+        "NAV": _number(etf.nav(day)),
+        "INVSTASST_NETASST_TOTAMT": _number(etf.net_asset(day)),
+        "OBJ_STKPRC_IDX": _number(index.close if index else None),
+        "CMPPREVDD_IDX": _number(index.change if index else None),
+        "FLUC_RT1": str(index.change_rate) if index else "-",
+    }
+    kept = {"LIST_SHRS": figures["LIST_SHRS"], "FLUC_TP_CD": "3"}
+    return figures if told else dict.fromkeys(figures, "-") | kept
+
+
 def _component(holding: Holding, total: int | None) -> Record:
     is_cash = holding.shares is None
     market_id, group = GROUPS.get(holding.kind, ("", ""))
@@ -442,6 +477,7 @@ SCREENS: dict[str, tuple[str, Screen]] = {
     "MDCSTAT02401": ("output", investors_of_market),
     "MDCSTAT03701": ("output", foreign),
     "MDCSTAT03901": ("block1", industries),
+    "MDCSTAT04301": ("output", funds_daily),
     "MDCSTAT04601": ("output", funds),
     "MDCSTAT05001": ("output", basket),
     "MDCSTAT23801": ("output", delisted),
