@@ -13,7 +13,8 @@
 
 {#
     A condition that a table's day column lies on one of some days. A column of moments (meta.day_is_moment) is compared with
-    the ends of the KST days, so that its index is of use.
+    the ends of the KST days, so that its index is of use. Both ends are constants: of a moment and an interval the planner knows
+    nothing until it runs, and a delete from a hypertable unpacks every chunk that it has not left out by then.
 #}
 {% macro lies_on_days(meta, days) -%}
     {%- if not meta.get('day_is_moment') -%}
@@ -21,9 +22,10 @@
     {%- endif -%}
     {%- set ranges = [] -%}
     {%- for day in days -%}
+        {%- set next_day = modules.datetime.date.fromisoformat(day) + modules.datetime.timedelta(days=1) -%}
         {%- do ranges.append(
             meta.day_column ~ " >= timestamptz '" ~ day ~ " 00:00+09' and "
-            ~ meta.day_column ~ " < timestamptz '" ~ day ~ " 00:00+09' + interval '1 day'"
+            ~ meta.day_column ~ " < timestamptz '" ~ next_day ~ " 00:00+09'"
         ) -%}
     {%- endfor -%}
     {{ return('(' ~ ranges | join(' or ') ~ ')') }}

@@ -210,6 +210,12 @@ def test_days_are_exchanged_in_compressed_chunks_beyond_the_limit_of_the_extensi
         ("2026-02-03", "a", 5), ("2026-03-02", "a", 12),
     ]  # fmt: skip
     assert [row[3] for row in rows(project)["flows"]] == [10, 11, 6, 7, 3, 4, 5, 12]
+    # what lies between the two days has stayed packed
+    assert project.database.rows(
+        "select hypertable_name, string_agg(range_start::date::text, ', ' order by range_start)"
+        " from timescaledb_information.chunks where hypertable_name in ('flows', 'ticks')"
+        " and pg_relation_size(format('%I.%I', chunk_schema, chunk_name)::regclass) > 0 group by 1 order by 1"
+    ) == [("flows", "2026-01-01, 2026-02-26"), ("ticks", "2026-01-01, 2026-02-26")]
     # the late correction has reached its week and its month, and the stock that is gone from the day is gone from them
     aggregates_agree(project)
     assert project.database.rows(
