@@ -1,7 +1,7 @@
 {#
     Incremental strategies that replace whole days, so that rows and days which disappeared upstream go too.
 
-    swap_days: the days to rebuild are deleted and inserted again.
+    swap_days: the days to rebuild are deleted and inserted again; of compressed ones what differs (in_names_that_differ).
     swap_from_day: everything from the first day to rebuild on is; for tables whose rows lean on their predecessors.
 
     The days stand in the SQL as constants: the planner sees them and uses the index.
@@ -140,6 +140,7 @@
 {% macro get_incremental_swap_days_sql(arg_dict) -%}
     {%- set days = days_to_rebuild() -%}
     {%- set condition = lies_on_days(model.config.meta, days) if days -%}
+    {%- set names = none -%}
     {%- if takes_the_place_of_nothing() %}
         {{ prepare_for_days(arg_dict['target_relation'], days) }}
         {{ insert_temporary_rows(arg_dict) }}
@@ -149,10 +150,13 @@
         {%- if days %}
         {{ prepare_for_days(arg_dict['target_relation'], days) }}
         {{ record_swapped_rows(arg_dict, condition) }}
-        delete from {{ arg_dict['target_relation'] }}
-        where {{ condition }};
+        {%- if chunks_of_days(arg_dict['target_relation'], days, only_packed=true) %}
+        {%- set names = in_names_that_differ(arg_dict, condition) %}
         {%- endif %}
-        {{ insert_temporary_rows(arg_dict) }}
+        delete from {{ arg_dict['target_relation'] }}
+        where {{ condition }}{{ ' and ' ~ names if names }};
+        {%- endif %}
+        {{ insert_temporary_rows(arg_dict, names) }}
     {%- endif %}
 {%- endmacro %}
 
@@ -168,9 +172,9 @@
     {{ insert_temporary_rows(arg_dict) }}
 {%- endmacro %}
 
-{% macro insert_temporary_rows(arg_dict) -%}
+{% macro insert_temporary_rows(arg_dict, condition=none) -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }}
-    from {{ arg_dict['temp_relation'] }};
+    from {{ arg_dict['temp_relation'] }}{{ ' where ' ~ condition if condition }};
 {%- endmacro %}

@@ -61,10 +61,32 @@
     and the job for him, until the server ends one of the two. With their neighbours, since a day does not begin in UTC.
 #}
 {% macro lock_chunks_of_days(relation, days) -%}
-    {%- set chunks = run_query(
-        "select format('%I.%I', chunk_schema, chunk_name) from timescaledb_information.chunks where hypertable_schema = '"
-        ~ relation.schema ~ "' and hypertable_name = '" ~ relation.identifier ~ "' and exists (select from unnest('{"
-        ~ days | join(',') ~ "}'::date[]) as day where range_start < day + 2 and range_end > day - 1) order by range_start"
-    ).columns[0].values() -%}
+    {%- set chunks = chunks_of_days(relation, days) -%}
     {%- if chunks -%}{%- do run_query('lock table ' ~ chunks | join(', ') ~ ' in row exclusive mode') -%}{%- endif -%}
+{%- endmacro %}
+
+{#  Chunks of some days and their neighbours in the order of time; none of a table that is no hypertable  #}
+{% macro chunks_of_days(relation, days, only_packed=false) -%}
+    {%- if not model.config.meta.get('timeseries') or existing_storage(relation) != 'hypertable' -%}{{ return([]) }}{%- endif -%}
+    {{ return(run_query(
+        "select format('%I.%I', chunk_schema, chunk_name) from timescaledb_information.chunks where hypertable_schema = '"
+        ~ relation.schema ~ "' and hypertable_name = '" ~ relation.identifier
+        ~ ("' and is_compressed" if only_packed else "'") ~ " and exists (select from unnest('{" ~ days | join(',')
+        ~ "}'::date[]) as day where range_start < day + 2 and range_end > day - 1) order by range_start"
+    ).columns[0].values() | list) }}
+{%- endmacro %}
+
+{#
+    Condition on the names that have other rows on the days at hand than before, for an exchange in compressed chunks. The rows
+    of a name lie packed together, of a daily mart a year of them: to delete a day is to unpack that year, of every name that
+    the delete does not leave out. A late correction is mostly about a few names, and a day that came again about none.
+#}
+{% macro in_names_that_differ(arg_dict, condition) -%}
+    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+    {%- set names = run_query(
+        'select distinct quote_literal(stock_code) from (select ' ~ columns ~ ', 1 as side from ' ~ arg_dict['target_relation']
+        ~ ' where ' ~ condition ~ ' union all select ' ~ columns ~ ', -1 from ' ~ arg_dict['temp_relation']
+        ~ ') as both_sides group by ' ~ columns ~ ' having sum(side) <> 0 order by 1'
+    ).columns[0].values() -%}
+    {{ return('stock_code in (' ~ (names | join(', ') or 'null') ~ ')') }}
 {%- endmacro %}

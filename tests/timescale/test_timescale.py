@@ -224,6 +224,38 @@ def test_days_are_exchanged_in_compressed_chunks_beyond_the_limit_of_the_extensi
     ) == [("a", 16000, 2), ("b", 7000, 1), ("c", 11000, 1)]
 
 
+def test_of_packed_days_the_names_that_differ_are_exchanged_and_the_others_stay_packed(
+    project: SmallProject,
+) -> None:
+    compress(project)
+    # of two names one has another value, and of another day none
+    project.collect(8, "2026-01-06", a=6, b=70)
+    project.collect(9, "2026-01-20", a=3, b=4)
+    dbt(project, "run")
+    assert project.database.rows(
+        "select (time at time zone 'Asia/Seoul')::date::text, stock_code, value from marts.ticks"
+        " where time between '2026-01-06 00:00+09' and '2026-01-21 00:00+09' order by 1, 2"
+    ) == [("2026-01-06", "a", 6), ("2026-01-06", "b", 70), ("2026-01-20", "a", 3), ("2026-01-20", "b", 4)]  # fmt: skip
+    aggregates_agree(project)
+    chunks = project.database.rows("select chunk::text from show_chunks('marts.ticks') as chunk")
+    assert {
+        name
+        for (chunk,) in chunks
+        for (name,) in project.database.rows(f"select stock_code from only {chunk}")
+    } == {"b"}
+    # a name that is gone from a packed day, and one that has come
+    project.collect(10, "2026-01-20", a=3, d=8)
+    dbt(project, "run")
+    assert project.database.rows(
+        "select stock_code, value from marts.ticks where time between '2026-01-20 00:00+09' and '2026-01-21 00:00+09' order by 1"
+    ) == [("a", 3), ("d", 8)]
+    aggregates_agree(project)
+    # as the tests after this one know it
+    project.collect(11, "2026-01-06", a=6, b=7)
+    project.collect(12, "2026-01-20", a=3, b=4)
+    dbt(project, "run")
+
+
 def test_a_full_refresh_makes_hypertables_again(project: SmallProject) -> None:
     before = rows(project)
     dbt(project, "run", "--full-refresh")
