@@ -112,7 +112,11 @@ def test_the_end_of_a_build_waits_for_a_refresh_that_somebody_called(project: Sm
         "format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)::regclass) as chunk"
         " where view_name = 'flows_weekly'"
     )
-    database.execute("update marts.flows set value = value")
+    # locked before it is looked at, as by a build: the job that compresses new chunks may be at work
+    database.execute(
+        f"begin; lock table only {chunk_of(project, 'flows')} in row exclusive mode;"
+        " update marts.flows set value = value; commit"
+    )
     refresh = "call refresh_continuous_aggregate('aggregates.flows_weekly', null, null)"
     called = threading.Thread(target=lambda: database.execute(refresh))
     ended: list[object] = []
