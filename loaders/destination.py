@@ -8,7 +8,6 @@ behind can never block the next one, and what it already copied is not in the le
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -24,6 +23,9 @@ os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
 
 import adbc_driver_postgresql.dbapi
 import dlt
+from dlt.common.configuration import configspec
+from dlt.destinations.impl.postgres.configuration import PostgresCredentials
+from psycopg.conninfo import make_conninfo
 
 from loaders.database import connection_parameters
 from loaders.errors import DatabaseError
@@ -31,15 +33,30 @@ from loaders.errors import DatabaseError
 SCHEMA = "raw"
 
 
-def _connection_uri() -> str:
+def _connection_string() -> str:
+    """How libpq itself is told: words and not a URI, in which it and others quote names and passwords differently."""
+    return make_conninfo(**connection_parameters(), connect_timeout="10")
+
+
+@configspec(init=False)
+class _Credentials(PostgresCredentials):  # type: ignore[misc]  # dlt has no types
+    """The current database for dlt, which would make a URI of it, and show that with the password where it cannot be read."""
+
+    def to_native_representation(self) -> str:
+        return _connection_string()
+
+
+def _credentials() -> PostgresCredentials:
+    credentials = _Credentials()
     parameters = connection_parameters()
-    # dlt insists on a password; a server that trusts its clients ignores it
-    user, password = parameters.get("user", ""), parameters.get("password", "unused")
-    uri = (
-        f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}"
-        f"@{parameters['host']}:{parameters['port']}/{quote(parameters['dbname'], safe='')}"
-    )
-    return uri + (f"?sslmode={parameters['sslmode']}" if "sslmode" in parameters else "")
+    # dlt insists on all of them; it connects by the string above
+    credentials.host = parameters["host"]
+    credentials.port = int(parameters["port"])
+    credentials.database = parameters["dbname"]
+    credentials.username = parameters.get("user", "unused")
+    credentials.password = "unused"  # noqa: S105  libpq finds the real one, in a password file too
+    credentials.resolve()  # what is resolved dlt takes as it is, else it makes another one of the words
+    return credentials
 
 
 def check_adbc() -> None:
@@ -50,10 +67,15 @@ def check_adbc() -> None:
     """
     try:
         with (
-            adbc_driver_postgresql.dbapi.connect(_connection_uri()) as connection,
+            adbc_driver_postgresql.dbapi.connect(_connection_string()) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute("select 1")
+    except adbc_driver_postgresql.dbapi.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise DatabaseError(
+            f"the ADBC driver for PostgreSQL cannot connect ({reason}); check the server"
+        ) from None
     except Exception as error:
         raise DatabaseError(
             f"the ADBC driver for PostgreSQL does not work ({type(error).__name__}); run `make setup`"
@@ -86,7 +108,7 @@ def append(tables: Mapping[str, Sequence[pa.Table]]) -> str:
     with tempfile.TemporaryDirectory(prefix="dlt-") as folder:
         pipeline = dlt.pipeline(
             "raw_answers",
-            destination=dlt.destinations.postgres(_connection_uri()),
+            destination=dlt.destinations.postgres(_credentials()),
             dataset_name=SCHEMA,
             pipelines_dir=folder,
         )

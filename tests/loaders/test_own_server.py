@@ -1,0 +1,62 @@
+"""A server of one's own: ordinary roles, names and passwords of any characters, defaults that are not PostgreSQL's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from sandbox.simulator.server import NOW, SEED, Simulator
+from tests.conftest import Database, DatabaseMaker
+
+PASSWORD = """p@ss:/%#' "w\\ord $x"""
+DAY = "2026-05-07"
+LOAD = ("load", "--source", "krx", "--dataset", "ohlcv_daily", "--from", DAY, "--to", DAY)
+CELLS = "select distinct status from raw.fetch_cells"
+
+
+@pytest.fixture
+def own(maker: DatabaseMaker) -> Iterator[Database]:
+    """A database whose owner is an ordinary role."""
+    role, name = f"Team-로더 {maker.run}", f"Markt-한국 #1 {maker.run}"
+    with Database(maker.server).connect() as connection:
+        connection.execute(
+            sql.SQL("create role {} login password {}").format(sql.Identifier(role), PASSWORD)
+        )
+        connection.execute(
+            sql.SQL("create database {} owner {}").format(
+                sql.Identifier(name), sql.Identifier(role)
+            )
+        )
+    yield Database(
+        maker.server | {"PGDATABASE": name, "PGUSER": role, "PGPASSWORD": PASSWORD},
+    )
+    maker.execute("drop database {} with (force)", name)
+    maker.execute("drop role {}", role)
+
+
+def init(database: Database, **environment: str) -> None:
+    done = database.loaders("init", "--sample-now", NOW, "--sample-seed", str(SEED), **environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_names_and_password_may_hold_any_character(own: Database, simulator: Simulator) -> None:
+    init(own)
+    done = own.loaders(*LOAD, **simulator.environment)
+    assert done.returncode == 0, done.stderr
+    assert own.rows(CELLS) == [("SUCCESS",)]
+
+
+def test_password_may_stand_in_the_password_file(
+    own: Database, simulator: Simulator, tmp_path: Path
+) -> None:
+    """As every client of PostgreSQL reads it: what the loaders know of no password is no password."""
+    file = tmp_path / "pgpass"
+    escaped = PASSWORD.replace("\\", "\\\\").replace(":", "\\:")
+    file.write_text(f"*:*:*:*:{escaped}\n", encoding="utf-8")
+    file.chmod(0o600)
+    without = {"PGPASSWORD": "", "PGPASSFILE": str(file)}
+    init(own, **without)
+    done = own.loaders(*LOAD, **simulator.environment, **without)
+    assert done.returncode == 0, done.stderr
+    assert own.rows(CELLS) == [("SUCCESS",)]
