@@ -10,6 +10,14 @@ from loaders.calendar import KST
 from loaders.config import DatabaseSettings
 from loaders.errors import DatabaseError
 
+SESSION = (
+    # psycopg reads moments and intervals in these forms only, and raw text with a date in it means the same everywhere
+    "set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres';"
+    # who waited for a lock has to see what the one before him wrote
+    " set default_transaction_isolation = 'read committed'"
+)
+"""What a session relies on and the defaults of a server, a database or a role may say otherwise."""
+
 
 def connection_parameters() -> dict[str, str]:
     """Parameters of libpq for the current database.
@@ -52,13 +60,16 @@ def connect(*, autocommit: bool = True, application_name: str = "loaders") -> ps
     """
     parameters = connection_parameters()
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             **parameters,  # type: ignore[arg-type]
-            autocommit=autocommit,
+            autocommit=True,
             application_name=application_name,
             connect_timeout=10,
             row_factory=tuple_row,
         )
+        # by statements and not as options of the connection, which a pooler in between refuses
+        connection.execute(SESSION)
+        connection.autocommit = autocommit
     except psycopg.OperationalError as error:
         place = "{host}:{port}/{dbname}".format(**{"dbname": "", **parameters})
         # libpq asks on a line of its own whether the server is running; what to do is said below
@@ -67,6 +78,7 @@ def connect(*, autocommit: bool = True, application_name: str = "loaders") -> ps
         raise DatabaseError(
             f"cannot reach PostgreSQL at {place} ({reason}); run `make up`, or check PGHOST and the server"
         ) from None
+    return connection
 
 
 @dataclass(frozen=True)

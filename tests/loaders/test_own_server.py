@@ -60,3 +60,27 @@ def test_password_may_stand_in_the_password_file(
     done = own.loaders(*LOAD, **simulator.environment, **without)
     assert done.returncode == 0, done.stderr
     assert own.rows(CELLS) == [("SUCCESS",)]
+
+
+def test_defaults_of_the_server_do_not_reach_the_loaders(
+    own: Database, simulator: Simulator
+) -> None:
+    """How the role, its database or the server want dates written is for people."""
+    for setting, value in {
+        "datestyle": "SQL, DMY",
+        "intervalstyle": "sql_standard",
+        "bytea_output": "escape",
+        "search_path": '"$user"',
+        "timezone": "Asia/Seoul",
+        "default_transaction_isolation": "repeatable read",
+    }.items():
+        with own.connect() as connection:
+            connection.execute(
+                sql.SQL("alter role {} set {} to {}").format(
+                    sql.Identifier(own.environment["PGUSER"]), sql.Identifier(setting), value
+                )
+            )
+    init(own)
+    done = own.loaders(*LOAD, **simulator.environment)
+    assert done.returncode == 0, done.stderr
+    assert own.rows(CELLS) == [("SUCCESS",)]
