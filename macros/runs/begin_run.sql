@@ -32,7 +32,12 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#
+    The isolation of the transactions to come: where the server's default is repeatable read, who waited for the lock would not
+    see the run that had it before.
+#}
 {% macro register_or_refuse() -%}
+    {%- do run_query("set default_transaction_isolation = 'read committed'") -%}
     {%- do run_query(register_run()) -%}
     {%- set blocker = run_query(blocking_run()).rows -%}
     {%- if blocker -%}

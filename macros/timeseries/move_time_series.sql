@@ -8,6 +8,7 @@
 #}
 {% macro move_time_series() -%}
     {%- do run_query(create_run_register()) -%}
+    {%- do run_query('commit') -%}
     {%- do register_or_refuse() -%}
     {%- do run_query(create_run_tables()) -%}
     {%- do run_query('commit') -%}

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,6 +42,33 @@ def test_of_two_builds_started_at_once_one_refuses_and_the_other_is_undisturbed(
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "데이터가 없습니다" in report
     assert "만들어지지 않음: quality.report" not in report
+
+
+def test_a_run_that_waited_sees_the_one_before_it_whatever_the_isolation(
+    new_database: Callable[..., Database],
+) -> None:
+    database = new_database()
+    name = database.environment["PGDATABASE"]
+    database.execute(
+        f"alter database {name} set default_transaction_isolation to 'repeatable read'"
+    )
+    built = database.dbt("seed")
+    assert built.returncode == 0, built.stdout
+    with ThreadPoolExecutor() as pool, database.connect() as first:
+        first.execute("set application_name = 'dbt'")
+        with first.transaction():
+            first.execute("set transaction isolation level read committed")
+            first.execute("lock table ops.build_runs in share row exclusive mode")
+            second = pool.submit(database.dbt, "seed")
+            waiting = "select count(*) from pg_locks where relation = 'ops.build_runs'::regclass and not granted"
+            while first.execute(waiting).fetchall() == [(0,)]:
+                assert not second.done(), second.result().stdout
+                time.sleep(0.05)
+            first.execute(
+                "insert into ops.build_runs (invocation_id, ledger_id, started_at) values ('first', 0, now())"
+            )
+        assert second.result().returncode != 0
+    assert "another dbt run works on database" in second.result().stdout
 
 
 def test_dbt_on_a_database_that_was_never_set_up_says_what_to_do(
