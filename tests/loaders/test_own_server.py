@@ -1,13 +1,15 @@
 """A server of one's own: ordinary roles, names and passwords of any characters, defaults that are not PostgreSQL's."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
 
 from sandbox.simulator.server import NOW, SEED, Simulator
-from tests.conftest import Database, DatabaseMaker
+from tests.conftest import ROOT, Database, DatabaseMaker
 
 PASSWORD = """p@ss:/%#' "w\\ord $x"""
 DAY = "2026-05-07"
@@ -84,3 +86,34 @@ def test_defaults_of_the_server_do_not_reach_the_loaders(
     done = own.loaders(*LOAD, **simulator.environment)
     assert done.returncode == 0, done.stderr
     assert own.rows(CELLS) == [("SUCCESS",)]
+
+
+def test_the_roles_of_the_readme_are_enough(maker: DatabaseMaker) -> None:
+    """An owner without further rights sets up, a reader reads what is there and what comes later, and nothing else."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    owner, reader = f"warehouse_{maker.run}", f"analyst_{maker.run}"
+    roles, grants = (
+        block.replace("analyst", reader).replace("warehouse", owner)
+        for block in re.findall(r"^```sql\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    )
+    with Database(maker.server).connect() as connection:
+        for statement in roles.split(";")[:-1]:
+            connection.execute(statement.encode())
+    owned = Database(
+        maker.server | {"PGDATABASE": owner, "PGUSER": owner, "PGPASSWORD": "change me"}
+    )
+    read = Database(owned.environment | {"PGUSER": reader, "PGPASSWORD": "change me too"})
+    try:
+        init(owned)
+        owned.execute("create view marts.before as select 1 as number")
+        owned.execute(grants)
+        owned.execute("create table quality.after as select 2 as number")
+        assert read.rows("select * from marts.before, quality.after") == [(1, 2)]
+        with pytest.raises(InsufficientPrivilege):
+            read.rows("select * from raw.fetches")
+        with pytest.raises(InsufficientPrivilege):
+            read.execute("delete from quality.after")
+    finally:
+        maker.execute("drop database {} with (force)", owner)
+        maker.execute("drop role {}", owner)
+        maker.execute("drop role {}", reader)
