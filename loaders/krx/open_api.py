@@ -18,6 +18,8 @@ OPEN_API_SINCE = date(2010, 1, 4)
 KONEX_SINCE = date(2013, 7, 1)
 INDEX_FAMILIES = {"KRX": "krx", "KOSPI": "kospi", "KOSDAQ": "kosdaq"}
 FUNDS = {"ETF": "etf"}
+FUND_CATEGORY = "etp"
+NOT_FOUND = 404
 HOW_TO_GET = (
     "set KRX_OPENAPI_KEY: register at openapi.krx.co.kr and apply for each of the six 주식 and three 지수 services, and for"
     " ETF 일별매매정보"
@@ -105,13 +107,15 @@ def _collect(
         try:
             answer = attempt.ask(question)
         except NotOfferedError as error:
-            if category == "etp":
-                # as a source without its key: no gap of the warehouse
-                log.warning("skipped", source="krx", service=endpoint, reason=str(error))
+            if category == FUND_CATEGORY:
+                _warn_skipped(endpoint, str(error))
                 return
             collection.stop(error)
             attempt.fail(endpoint, question.params, str(error))
             yield attempt.outcome()
+            return
+        if answer.http_status == NOT_FOUND and category == FUND_CATEGORY:
+            _warn_skipped(endpoint, answer.error)
             return
         if family == "dd_trd":
             _fail_if_other_day(answer)
@@ -121,6 +125,11 @@ def _collect(
             attempt.fail_if_codes_are_none("isu_srt_cd")
         # an empty list means holiday or not yet there; this day is a session, so it will come
         yield attempt.outcome(when_empty=Status.NOT_PUBLISHED)
+
+
+def _warn_skipped(endpoint: str, reason: str | None) -> None:
+    """A service that is not there for this key is as a source without its key: no gap of the warehouse."""
+    log.warning("service skipped", source="krx", service=endpoint, reason=reason)
 
 
 def _collect_base_info(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -135,7 +144,7 @@ def _collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Ou
 
 def _collect_funds(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
     """`etf_bydd_trd`: every exchange traded fund of a day, with its net asset value."""
-    return _collect(collection, cells, "bydd_trd", "etp", FUNDS)
+    return _collect(collection, cells, "bydd_trd", FUND_CATEGORY, FUNDS)
 
 
 def _collect_index_levels(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:

@@ -429,9 +429,9 @@ SERVICE = Service(
             datasets=("ohlcv_daily", "market_cap_daily", "etf_daily"),
             collect=_by_day("mdcstat04301", "tdd_clsprc"),
             published_at=FINAL_AT,
-            scopes=lambda _collection, _day: ("ETF",),
+            scope_pattern="ETF",
             since=ETFS_SINCE,
-            collected=Collected.SOURCE_NAMED,
+            collected=Collected.SCOPE_NAMED,
         ),
         Feed(
             name="portal_history",

@@ -1,4 +1,4 @@
-"""Daily bars and net asset values of exchange traded funds: from each source that tells them, beside the stocks and never in their way."""
+"""Daily bars and net asset values of exchange traded funds: from each source that tells them, beside the stocks."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -93,7 +93,9 @@ def test_the_exchange_tells_funds_too(exchange: Database, simulator: Simulator, 
     environment = dict(simulator.environment)
     if way == "portal":
         del environment["KRX_OPENAPI_KEY"]
-    load(exchange, "krx", "--dataset", "ohlcv_daily", *DAYS, **environment)
+    # a second way, which takes part when its scope is named
+    named = ("--scope", "ETF") if way == "portal" else ()
+    load(exchange, "krx", "--dataset", "ohlcv_daily", *named, *DAYS, **environment)
     built = exchange.build("ohlcv_daily", "market_cap_daily", "etf_daily")
     assert built.returncode == 0, built.stdout
     assert set(exchange.rows(BARS)) == expected()
@@ -120,25 +122,43 @@ def test_the_exchange_tells_funds_too(exchange: Database, simulator: Simulator, 
         (401, {"respMsg": "Unauthorized API Call", "respCode": "401"}),
         (200, {"respMsg": "Unauthorized API Call", "respCode": "401"}),
         (404, {"respMsg": "[svc/apis/etp/etf_bydd_trd] API referenced by the path does not exist.", "respCode": "404"}),
+        (404, "not found"),
     ],
 )  # fmt: skip
 def test_a_key_that_was_not_applied_for_funds_costs_nothing_else(
-    exchange: Database, simulator_without_portal: Simulator, status: int, body: dict[str, str]
+    exchange: Database, simulator_without_portal: Simulator, status: int, body: object
 ) -> None:
-    simulator_without_portal.plant_fault(path="etf_bydd_trd", kind="answer", status=status, body=body, times=50)
-    said = load(exchange, "krx", "--dataset", "ohlcv_daily", *DAYS, **simulator_without_portal.environment)
-    assert said.count("ETF 일별매매정보" if status != 404 else "no such service") == 1
+    simulator_without_portal.plant_fault(
+        path="etf_bydd_trd", kind="answer", status=status, body=body, times=50
+    )
+    said = load(
+        exchange, "krx", "--dataset", "ohlcv_daily", *DAYS, **simulator_without_portal.environment
+    )
+    assert said.count("service skipped") == 1
+    assert ("ETF 일별매매정보" in said) == (status != 404)
     assert exchange.rows("select scope, count(*) from raw.fetch_cells where dataset = 'ohlcv_daily' group by 1 order by 1") == [
         ("KONEX", 5), ("KOSDAQ", 5), ("KOSPI", 5),
     ]  # fmt: skip
-    said = load(exchange, "krx", "--dataset", "index_daily", *DAYS, **simulator_without_portal.environment)
+    said = load(
+        exchange, "krx", "--dataset", "index_daily", *DAYS, **simulator_without_portal.environment
+    )
     assert "collected" in said
 
 
-def test_funds_that_fail_leave_the_stocks_alone(exchange: Database, simulator_without_portal: Simulator) -> None:
-    simulator_without_portal.plant_fault(path="etf_bydd_trd", kind="rename", field="TDD_CLSPRC", times=50)
+def test_funds_that_fail_leave_the_stocks_alone(
+    exchange: Database, simulator_without_portal: Simulator
+) -> None:
+    simulator_without_portal.plant_fault(
+        path="etf_bydd_trd", kind="rename", field="TDD_CLSPRC", times=50
+    )
     run = exchange.loaders(
-        "load", "--source", "krx", "--dataset", "ohlcv_daily", *DAYS, **simulator_without_portal.environment
+        "load",
+        "--source",
+        "krx",
+        "--dataset",
+        "ohlcv_daily",
+        *DAYS,
+        **simulator_without_portal.environment,
     )
     assert run.returncode == 0, run.stderr
     assert exchange.rows(

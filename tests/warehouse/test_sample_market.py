@@ -72,7 +72,7 @@ def test_a_bar_is_what_the_market_says_to_the_won(warehouse: Database) -> None:
     found = {(day, code): tuple(values) for day, code, *values in rows}
     expected = {
         (day, stock.code): (b.open, b.high, b.low, b.close, b.base, b.volume, b.value)
-        for stock in market(SEED).stocks
+        for stock in (*market(SEED).stocks, *market(SEED).etfs)
         for day, b in stock.bars.items()
         if "2026-04-20" <= str(day) <= "2026-05-20"
     }
@@ -343,10 +343,16 @@ def test_an_incremental_build_equals_a_full_one(
 def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     warehouse: Database, simulator: Simulator
 ) -> None:
+    named = ", ".join(f"'{etf.code}'" for etf in market(SEED).etfs)
     universe = (
-        "select * from marts.stock_universe_daily where time = '2026-05-19' order by stock_code"
+        "select * from marts.stock_universe_daily where time = '2026-05-19'"
+        f" and stock_code not in ({named}) order by stock_code"
     )
-    before = warehouse.rows(universe)
+    funds = (
+        "select stock_code, close_price, market_cap, adjustment_factor, is_tradable from marts.stock_universe_daily"
+        f" where time = '2026-05-19' and stock_code in ({named}) order by stock_code"
+    )
+    before, funds_before = warehouse.rows(universe), warehouse.rows(funds)
     assert {row[-2] for row in before} == {"infomax", "krx"}, "KONEX names come from the exchange"
     # one name of which the exchange counts a share more than the vendor does
     warehouse.execute(
@@ -365,6 +371,9 @@ def test_a_row_that_breaks_a_rule_is_kept_out_with_its_reason(
     )
     # as known on that evening: neither the broken row nor the one that mends it changes what was believed then
     assert warehouse.rows(universe) == before
+    # funds are held with the vendor's day, and the exchange says the same of them
+    assert warehouse.rows(funds) == funds_before
+    assert len(funds_before) == len(market(SEED).etfs)
     rules = warehouse.rows(
         "select distinct rule_id from quality.rejected_rows"
         " where dataset = 'daily_prices' and trade_date = '2026-05-19'"
