@@ -1,5 +1,6 @@
--- Whether a source's day may be published: one row per source, day and gate that can be judged. Funds are asked for apart
--- and not by every source: they are not counted, lest a source without them be too short to stand in for one with them.
+-- Whether a source's day may be published: one row per source, day and gate that can be judged. Funds are asked for
+-- apart, and not of every source: they are not counted, lest a source without them be too short to stand in for one
+-- with them.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
