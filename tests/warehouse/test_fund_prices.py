@@ -166,3 +166,21 @@ def test_funds_that_fail_leave_the_stocks_alone(
     ) == [
         ("ETF", "FAILED", 5), ("KONEX", "SUCCESS", 5), ("KOSDAQ", "SUCCESS", 5), ("KOSPI", "SUCCESS", 5),
     ]  # fmt: skip
+
+
+def test_a_fund_that_no_list_names_is_a_fund_all_the_same(
+    new_database: Callable[..., Database], simulator_without_portal: Simulator
+) -> None:
+    database = new_database(sample=True)
+    for dataset in ("stocks", "ohlcv_daily"):
+        load(database, "krx", "--dataset", dataset, *DAYS, **simulator_without_portal.environment)
+    built = database.build("ohlcv_daily", "market_cap_daily", "adjustment_factors", "stocks")
+    assert built.returncode == 0, built.stdout
+    assert database.rows(
+        "select stock_code, market, security_type, is_active from marts.stocks where stock_code like '9930%' order by 1"
+    ) == [(code, "KOSPI", "ETF", True) for code in sorted(FUNDS)]
+    # what it pays out is neither a reset nor shares that were split off
+    assert database.rows(
+        "select count(*) from marts.adjustment_factors"
+        " where stock_code like '9930%' and factor <> 1 and kind <> 'DISTRIBUTION'"
+    ) == [(0,)]

@@ -7,6 +7,15 @@ daily_prices as not materialized (
     select * from {{ ref('int_daily_prices__unioned') }}
 ),
 
+fund_values as not materialized (
+    select
+        source,
+        stock_code,
+        trade_date,
+        net_asset_value
+    from {{ ref('int_etf_values__unioned') }}
+),
+
 names as (
     (
         select
@@ -42,7 +51,8 @@ final as (
         last_bars.board_section,
         last_bars.listed_shares,
         last_bars.fetched_at,
-        first_bars.first_fetched_at
+        first_bars.first_fetched_at,
+        told_values.is_there is not null as is_fund
     from names
     cross join lateral (
         select daily_prices.*
@@ -61,6 +71,16 @@ final as (
         order by daily_prices.trade_date
         limit 1
     ) as first_bars
+    left join lateral (
+        select true as is_there
+        from fund_values
+        where
+            fund_values.source = names.source
+            and fund_values.stock_code = names.stock_code
+            and fund_values.net_asset_value is not null
+        order by fund_values.trade_date
+        limit 1
+    ) as told_values on true
 )
 
 select * from final

@@ -70,12 +70,12 @@ newest_versions as (
     from versions
 ),
 
--- how long a stock has been missing from a source's daily files, in sessions
+-- how long a stock has been missing from a source's daily files, in sessions; funds have a file of their own
 recency_of_bars as (
     select
         last_priced.*,
-        max(sessions.session_number) over (partition by last_priced.source) - sessions.session_number
-            as sessions_behind
+        max(sessions.session_number) over (partition by last_priced.source, coalesce(last_priced.is_fund, false))
+        - sessions.session_number as sessions_behind
     from last_priced
     left join sessions on last_priced.last_priced_date = sessions.date
 ),
@@ -97,6 +97,7 @@ views as (
         null::date as delisting_date,
         null::text as delisting_reason,
         null::integer as sessions_behind,
+        false as is_fund,
         first_fetched_at,
         fetched_at
     from newest_versions
@@ -117,6 +118,7 @@ views as (
         delisting_date,
         delisting_reason,
         null as sessions_behind,
+        false as is_fund,
         first_fetched_at,
         fetched_at
     from delisted
@@ -136,6 +138,7 @@ views as (
         null as delisting_date,
         null as delisting_reason,
         sessions_behind,
+        coalesce(is_fund, false) as is_fund,
         first_fetched_at,
         fetched_at
     from recency_of_bars
@@ -156,6 +159,7 @@ views as (
         null as delisting_date,
         null as delisting_reason,
         null as sessions_behind,
+        false as is_fund,
         first_fetched_at,
         fetched_at
     from index_stocks
@@ -181,7 +185,7 @@ ranked as (
 ),
 
 -- attribute by attribute, the best source that knows it
-merged as (
+known as (
     select
         stock_code,
         (array_remove(array_agg(isin order by preference), null))[1] as isin,
@@ -200,11 +204,27 @@ merged as (
         max(delisting_date) as delisting_date,
         max(delisting_reason) as delisting_reason,
         min(sessions_behind) as sessions_behind,
+        bool_or(is_fund) as is_fund,
         min(first_fetched_at) as first_fetched_at,
         max(fetched_at) filter (where is_listed is not null or delisting_date is not null) as list_fetched_at,
         max(fetched_at) as last_fetched_at
     from ranked
     group by stock_code
+),
+
+-- the exchange's lists of stocks name no fund: its file of funds does, which is a file of KOSPI
+merged as (
+    select
+        {% for column in [
+            'stock_code', 'isin', 'stock_name', 'stock_name_en', 'segment', 'stock_kind', 'listing_date', 'listed_shares',
+            'is_listed', 'delisting_date', 'delisting_reason', 'sessions_behind', 'is_fund', 'first_fetched_at',
+            'list_fetched_at', 'last_fetched_at',
+        ] %}
+        {{ column }},
+        {% endfor %}
+        coalesce(market, case when is_fund then 'KOSPI' end) as market,
+        coalesce(security_type, case when is_fund then 'ETF' end) as security_type
+    from known
 ),
 
 -- where some list covers a market, absence from it means something
@@ -232,6 +252,8 @@ judged as (
                 merged.delisting_date > coalesce(merged.listing_date, '-infinity')
                 then false
             when merged.is_listed is not null then merged.is_listed
+            -- no list ever named it: the newest file of funds holds every listed one
+            when merged.is_fund then merged.sessions_behind = 0
             when listed_markets.market is not null then false
             -- no list at all: KOSPI and KOSDAQ files hold every listed name of a day, KONEX ones may omit the untraded
             when merged.market = 'KONEX' then merged.sessions_behind <= 20
