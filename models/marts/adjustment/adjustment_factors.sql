@@ -60,6 +60,10 @@ inferred as (
         case
             -- a fund pays out what it has earned, and the exchange takes that off its base
             when is_fund and factor >= 0.8 and factor < 1 then 'DISTRIBUTION'
+            -- no auction finds a fund's base, and it issues no bonus and reduces no capital
+            when is_fund and abs(factor * shares_ratio - 1) < 0.01 and factor < 1 then 'SPLIT'
+            when is_fund and abs(factor * shares_ratio - 1) < 0.01 then 'CONSOLIDATION'
+            when is_fund then 'UNKNOWN'
             when shares_ratio = 1 and is_opened_at_base then 'AUCTION_RESET'
             when
                 shares_ratio = 1
