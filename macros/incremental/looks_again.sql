@@ -49,16 +49,19 @@
 {%- endmacro %}
 
 {#
-    Of int_adjustment_factors__computed: names whose market, listing date or earlier bars are others by now, where that changes
+    Of int_adjustment_factors__computed: names whose kind, market, listing date or earlier bars are others by now, where that changes
     the word on them. A name that moves to another market does not make its whole history again.
 #}
 {% macro days_of_bars_known_since() -%}
     {%- set market = own_column('judged', 'market') %}
+    {%- set is_fund = '(' ~ own_column('judged', 'is_fund') ~ ')::boolean' %}
     select distinct to_char(judged.trade_date, 'YYYY-MM-DD')
     from {{ this }} as judged
     inner join {{ ref('stocks') }} as stocks on judged.stock_code = stocks.stock_code
     where
         case
+            -- ticks, sessions and kinds of a fund are its own, however far its base moved
+            when {{ is_fund }} is distinct from (stocks.security_type in ('ETF', 'ETN')) then true
             -- a market has its ticks, and nothing that moved by more than the largest is a rounding
             when judged.previous_close is not null
                 then

@@ -187,6 +187,36 @@ def test_lists_that_come_after_what_they_explain_reach_it(put_aside: Database) -
     assert state() == right
 
 
+def test_a_fund_is_judged_as_one_once_a_list_says_so(put_aside: Database) -> None:
+    database = put_aside
+    marts = ("adjustment_factors",)
+    kind = "select kind from marts.adjustment_factors where stock_code = '993010' and ex_date = '2026-10-07'"
+    # a payout that is larger than any tick, of a fund that was taken for a stock
+    database.execute(
+        "update raw.infomax__stock_info set base_price = (base_price::integer - 1500)::text"
+        " where code = '993010' and date = '20261007';"
+        " update raw.fetches set request = request || '{\"type\": \"ST\"}' where endpoint = 'stock/code'"
+        " and request ->> 'type' = 'EF'"
+    )
+    given(database, "dataset in ('stocks', 'ohlcv_daily')")
+    built(database, marts=marts)
+    assert database.rows(kind) != [("DISTRIBUTION",)]
+
+    database.execute(
+        "update raw.fetches set request = request || '{\"type\": \"EF\"}' where endpoint = 'stock/code'"
+        " and fetch_id in (select _fetch_id from raw.infomax__stock_code where equity_type = 'EF')"
+    )
+    given(database, "dataset = 'stocks'")
+    built(database, marts=marts)
+    assert database.rows(kind) == [("DISTRIBUTION",)]
+    right = contents(database, marts)
+    again = "select model from ops.build_progress where cardinality(rebuilt_days) > 0"
+    built(database, marts=marts)
+    assert database.rows(again) == []
+    built(database, "--full-refresh", marts=marts)
+    assert contents(database, marts) == right
+
+
 def test_a_list_of_stocks_with_wrong_markets_keeps_no_members_out_when_it_is_corrected(
     put_aside: Database,
 ) -> None:
