@@ -60,13 +60,17 @@ def collect_bars(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outc
             if attempt.is_stopped:
                 break
         outcome = attempt.outcome(when_empty=Status.NOT_PUBLISHED)
-        # by name: the same rows twice, or rows of another day, make no day complete
+        # by name: the same rows twice, rows of another day or of names that nobody asked for make no day complete
         told = _names_told(attempt.answers, api.yyyymmdd(cell.day))
-        if outcome.status is Status.SUCCESS and len(told) < COMPLETE_ENOUGH * len(codes):
+        asked = told & set(codes)
+        if outcome.status is Status.SUCCESS and len(asked) < COMPLETE_ENOUGH * len(codes):
             outcome.status = Status.PARTIAL
             outcome.error = (
                 f"only {len(told)} of {len(codes)} listed names on {cell.day};"
                 " the vendor has not finished the day"
+                if len(told) < COMPLETE_ENOUGH * len(codes)
+                else f"only {len(asked)} of {len(codes)} listed names on {cell.day}, and"
+                f" {len(told - asked)} that nobody asked for; the vendor no longer filters by code"
             )
         yield outcome
 

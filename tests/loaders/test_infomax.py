@@ -252,6 +252,54 @@ def test_half_a_day_told_twice_is_half_a_day(
     assert newest(real, "ohlcv_daily") == [("PARTIAL",)]
 
 
+def test_stocks_in_place_of_the_funds_that_were_asked_for_make_no_day_of_funds(
+    new_database: Callable[..., Database],
+) -> None:
+    real = new_database()
+    stocks = [f"{number:05d}0" for number in range(10)]
+    funds = [f"0{number:03d}Y0" for number in range(10)]
+    prices = ("base_price", "open_price", "high_price", "low_price", "close_price", "change", "change_rate",
+              "trading_volume", "trading_value", "listed_shares")  # fmt: skip
+
+    def answer(asked: Asked) -> Reply:
+        names = {"ST": stocks, "EF": funds}.get(asked.fields.get("type", ""), [])
+        bar = dict.fromkeys(prices, 1000) | {
+            "date": 20260511,
+            "kr_name": "이름",
+            "market": "거래소(코스피)",
+        }
+        if asked.path.endswith("stock/info"):  # whatever codes were asked for
+            names = stocks
+        return Reply(
+            {
+                "success": True,
+                "results": [
+                    bar
+                    | {
+                        "code": code,
+                        "isin": f"KR7{code}003",
+                        "equity_type": "주식",
+                        "listed_date": 20010102,
+                    }
+                    for code in names
+                ],
+            }
+        )
+
+    with replaying(answer) as vendor:
+        environment = {"INFOMAX_BASE_URL": vendor.base_url, "INFOMAX_TOKEN": "secret-token"}
+        environment["INFOMAX_REQUESTS_PER_MINUTE"] = "0"
+        load_one = ("load", "--source", "infomax", "--dataset")
+        assert real.loaders(*load_one, "stocks", **environment).returncode == 0
+        run = real.loaders(
+            *load_one, "ohlcv_daily", "--from", "2026-05-11", "--to", "2026-05-11", **environment
+        )
+    assert "only 0 of 10 listed names on 2026-05-11" in run.stderr
+    assert real.rows(
+        "select scope, status from raw.fetch_cells where dataset = 'ohlcv_daily' order by 1"
+    ) == [("ALL", "SUCCESS"), ("ETF", "PARTIAL")]
+
+
 def expired(*codes: str) -> Reply:
     row = {"market_type": "코스닥", "equity_type": "ST", "kr_name": "이름", "listed_date": 20010102}
     return Reply(
