@@ -83,6 +83,15 @@ def _fail_if_other_day(answer: Answer) -> None:
         answer.error = f"{answer.endpoint}: asked for {asked}, the answer holds {others.pop()!r}; it is kept out"
 
 
+def _fail_if_no_funds(answer: Answer) -> None:
+    """Refuse an answer without any net asset value: its cell would count as done and tell no fund."""
+    if answer.row_count and not answer.error and not any(answer.column("nav")):
+        answer.error = (
+            f"{answer.endpoint}: no record tells a net asset value (NAV); it is kept out: the records are of no funds, or the"
+            " vendor has renamed the field"
+        )
+
+
 def _collect(
     collection: Collection,
     cells: Sequence[Cell],
@@ -121,6 +130,8 @@ def _collect(
             _fail_if_other_day(answer)
         elif family == "bydd_trd":
             answer.fail_if_stale("bas_dd", cell.day)
+            if category == "etp":
+                _fail_if_no_funds(answer)
         else:
             attempt.fail_if_codes_are_none("isu_srt_cd")
         # an empty list means holiday or not yet there; this day is a session, so it will come

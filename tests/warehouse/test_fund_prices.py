@@ -145,12 +145,14 @@ def test_a_key_that_was_not_applied_for_funds_costs_nothing_else(
     assert "collected" in said
 
 
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [("TDD_CLSPRC", "required field TDD_CLSPRC is missing"), ("NAV", "no record tells a net asset value (NAV)")],
+)
 def test_funds_that_fail_leave_the_stocks_alone(
-    exchange: Database, simulator_without_portal: Simulator
+    exchange: Database, simulator_without_portal: Simulator, field: str, words: str
 ) -> None:
-    simulator_without_portal.plant_fault(
-        path="etf_bydd_trd", kind="rename", field="TDD_CLSPRC", times=50
-    )
+    simulator_without_portal.plant_fault(path="etf_bydd_trd", kind="rename", field=field, times=50)
     run = exchange.loaders(
         "load",
         "--source",
@@ -161,6 +163,7 @@ def test_funds_that_fail_leave_the_stocks_alone(
         **simulator_without_portal.environment,
     )
     assert run.returncode == 0, run.stderr
+    assert words in run.stderr
     assert exchange.rows(
         "select scope, status, count(*) from raw.fetch_cells where dataset = 'ohlcv_daily' group by 1, 2 order by 1"
     ) == [
