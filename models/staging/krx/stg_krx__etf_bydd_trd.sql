@@ -1,4 +1,5 @@
-{# what a bar cannot do without; a net asset value that cannot be read costs no bar #}
+{# what a bar cannot do without; a net asset value that cannot be read costs no bar, a level of its index no net
+    asset value: that index is somebody else's #}
 {% set numbers = [
     'tdd_clsprc', 'cmpprevdd_prc', 'fluc_rt', 'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'acc_trdvol', 'acc_trdval',
     'mktcap', 'list_shrs',
@@ -38,8 +39,7 @@ final as (
         source_rows.idx_ind_nm as underlying_index,
         {{ to_number('source_rows.obj_stkprc_idx') }} as underlying_level,
         {{ unreadable_fields(numbers, 'source_rows') }} as unreadable_fields,
-        {{ unreadable_fields(['nav', 'invstasst_netasst_totamt', 'obj_stkprc_idx'], 'source_rows') }}
-            as unreadable_fund_fields,
+        {{ unreadable_fields(['nav', 'invstasst_netasst_totamt'], 'source_rows') }} as unreadable_fund_fields,
         source_rows._fetch_id as fetch_id,
         source_rows._row_number as row_number
     from source_rows

@@ -1,9 +1,10 @@
-{# what a bar cannot do without; a net asset value that cannot be read costs no bar #}
+{# what a bar cannot do without; a net asset value that cannot be read costs no bar, a level of its index no net
+    asset value: that index is somebody else's #}
 {% set numbers = [
     'tdd_opnprc', 'tdd_hgprc', 'tdd_lwprc', 'tdd_clsprc', 'cmpprevdd_prc', 'fluc_rt', 'acc_trdvol',
     'acc_trdval', 'list_shrs', 'mktcap',
 ] %}
-{% set fund_numbers = ['nav', 'invstasst_netasst_totamt', 'obj_stkprc_idx', 'cmpprevdd_idx', 'fluc_rt1'] %}
+{% set fund_numbers = ['nav', 'invstasst_netasst_totamt'] %}
 
 with
 
