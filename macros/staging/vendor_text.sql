@@ -59,11 +59,12 @@
 {%- endmacro %}
 
 {#
-    date from YYYYMMDD, YYYY-MM-DD, YYYY/MM/DD or YYYY.MM.DD of 1900 to 2099, or NULL: the loaders read as many, and a
-    cell whose days they can read counts as done. The pattern lets only days through that exist, because PostgreSQL 15
-    has no cast that fails softly. Example: to_date8('source_rows.date')
+    date from YYYYMMDD, YYYY-MM-DD, YYYY/MM/DD or YYYY.MM.DD of 1900 to 2099, with spaces too, or NULL: the loaders
+    read as many, and a cell whose days they can read counts as done. The pattern lets only days through that exist,
+    because PostgreSQL 15 has no cast that fails softly. Example: to_date8('source_rows.date')
 #}
 {% macro to_date8(column) -%}
+    {%- set bare = "rtrim(replace(" ~ column ~ ", ' ', ''), '.')" -%}
     {%- set leap_year = '((19|20)(0[48]|[2468][048]|[13579][26])|2000)' -%}
     {%- set patterns = [] -%}
     {%- for s in ['', '-', '/', '[.]'] -%}
@@ -77,6 +78,8 @@
         -- nearly every day is one of the 28 that every month has, without separators, and this pattern costs half
         when {{ column }} ~ '^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|1[0-9]|2[0-8])$' then ({{ column }})::date
         when {{ column }} ~ '^({{ patterns | join('|') }})$' then ({{ column }})::date
+        -- with spaces, as numbers may have them: padded, or as people write it (2026. 11. 02.)
+        when {{ bare }} ~ '^({{ patterns | join('|') }})$' then ({{ bare }})::date
     end
 {%- endmacro %}
 
