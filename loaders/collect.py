@@ -65,6 +65,8 @@ So quick are the answers that a killed load had received.
 """
 MAY_BE_NO_STOCK_CODE = 0.2
 """Part of the codes of a list of stocks that may be none."""
+MAY_BE_NO_STOCK_CODE_OF_A_DAY = 0.5
+"""The same of a day's figures: whom they do not name lacks a row and is not gone, and the others' rows are good."""
 FAILURES_BEFORE_STOP = 3
 """Requests in a row without any answer after which a host counts as unreachable; those under way together count once."""
 
@@ -541,7 +543,12 @@ class Attempt:
         self._answers.append(answer)
         return answer
 
-    def fail_if_codes_are_none(self, column: str, code: re.Pattern[str] = STOCK_CODE) -> None:
+    def fail_if_codes_are_none(
+        self,
+        column: str,
+        code: re.Pattern[str] = STOCK_CODE,
+        may_be_none: float = MAY_BE_NO_STOCK_CODE,
+    ) -> None:
         """Refuse a list most of whose codes are no stock codes: whom it does not name would count as gone from the market.
 
         Some codes may be of another kind (of notes, with a letter in front); codes that lost their zeros are most of them.
@@ -550,7 +557,7 @@ class Attempt:
         others = [sent for sent in codes if not code.fullmatch(sent or "")]
         if any(answer.error for answer in self._answers):
             return  # which says what is wrong better than its codes do
-        if len(others) > MAY_BE_NO_STOCK_CODE * len(codes):
+        if len(others) > may_be_none * len(codes):
             for answer in self._answers:
                 answer.error = (
                     f"{answer.endpoint}: {len(others)} of {len(codes)} codes of the list are no stock codes, {others[0]!r}"

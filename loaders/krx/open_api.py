@@ -8,7 +8,7 @@ import structlog
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from loaders.collect import Collection, Question
+from loaders.collect import MAY_BE_NO_STOCK_CODE_OF_A_DAY, Collection, Question
 from loaders.config import SourceSettings
 from loaders.errors import AnswerRejectedError, NotOfferedError, SourceStoppedError
 from loaders.feeds import Answer, Cell, Feed, Outcome, Service, Status
@@ -130,6 +130,7 @@ def _collect(
             _fail_if_other_day(answer)
         elif family == "bydd_trd":
             answer.fail_if_stale("bas_dd", cell.day)
+            attempt.fail_if_codes_are_none("isu_cd", may_be_none=MAY_BE_NO_STOCK_CODE_OF_A_DAY)
             if category == "etp":
                 _fail_if_no_funds(answer)
         else:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import parse_qsl
 
-from loaders.collect import Attempt, Collection
+from loaders.collect import MAY_BE_NO_STOCK_CODE_OF_A_DAY, Attempt, Collection
 from loaders.feeds import Answer, Cadence, Cell, Collected, Feed, Outcome, Service, Status
 from loaders.krx.index_site import COUNT_TOLERANCE, INDEXES, MAY_SHRINK_BY
 from loaders.krx.isin import isin_of_common_stock
@@ -109,6 +109,7 @@ def _by_day(
             market = {"mktId": MARKET_IDS[cell.scope]} if cell.scope in MARKET_IDS else {}
             params = fixed | market | {"trdDd": _yyyymmdd(cell.day)}
             answer = ask(collection, attempt, endpoint, params)
+            attempt.fail_if_codes_are_none("isu_srt_cd", may_be_none=MAY_BE_NO_STOCK_CODE_OF_A_DAY)
             statuses = {cell: Status.NOT_PUBLISHED} if _tells_nothing(answer, told_by) else {}
             yield attempt.outcome(when_empty=Status.NOT_PUBLISHED, statuses=statuses)
 

@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.simulator.server import Simulator, running_simulator
 from tests.conftest import Database
+from tests.replay import Reply, replaying
 from tests.warehouse.test_revisions import bar
 
 DAY = ("--source", "krx", "--dataset", "ohlcv_daily", "--from", "2026-05-06", "--to", "2026-05-06")
@@ -362,3 +363,47 @@ def test_a_list_whose_codes_are_none_is_no_mass_delisting(
         "select distinct status from raw.fetch_cells where attempt_id ="
         " (select max(attempt_id) from raw.fetch_cells)"
     ) == [("FAILED",)]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "scope"),
+    [
+        ("stk_bydd_trd", "ISU_CD", "KOSPI"),
+        ("etf_bydd_trd", "ISU_CD", "ETF"),
+        ("MDCSTAT01501", "ISU_SRT_CD", "KOSPI"),
+        ("MDCSTAT04301", "ISU_SRT_CD", "ETF"),
+    ],
+)
+def test_a_day_whose_codes_are_none_is_asked_for_again(
+    new_database: Callable[..., Database], simulator: Simulator, path: str, field: str, scope: str
+) -> None:
+    fresh = new_database(sample=True)
+    other = "KRX_OPENAPI_" if path.startswith("MDC") else ("KRX_PORTAL_", "KRX_ID")
+    environment = {n: v for n, v in simulator.environment.items() if not n.startswith(other)}
+    status = "select status from raw.fetch_cells where dataset = 'ohlcv_daily' order by attempt_id desc limit 1"
+    simulator.plant_fault(path=path, kind="dash", field=field, times=99)
+    run = fresh.loaders("load", *DAY, "--scope", scope, **environment)
+    simulator.clear_faults()
+    assert "are no stock codes, '-' among them" in run.stderr
+    assert fresh.rows(status) == [("FAILED",)]
+    fresh.loaders("load", *DAY, "--scope", scope, **environment)
+    assert fresh.rows(status) == [("SUCCESS",)]
+
+
+def test_a_code_that_is_none_costs_the_others_of_its_day_nothing(
+    new_database: Callable[..., Database],
+) -> None:
+    figures = ("TDD_CLSPRC", "CMPPREVDD_PRC", "FLUC_RT", "TDD_OPNPRC", "TDD_HGPRC", "TDD_LWPRC", "ACC_TRDVOL", "ACC_TRDVAL",
+               "MKTCAP", "LIST_SHRS", "NAV")  # fmt: skip
+    fund = dict.fromkeys(figures, "1000") | {"BAS_DD": "20260506", "ISU_NM": "펀드"}
+    answer = {"OutBlock_1": [fund | {"ISU_CD": code} for code in ("069500", "0043Y0", "1340")]}
+    real = new_database()
+    with replaying(lambda _asked: Reply(answer)) as vendor:
+        run = real.loaders(
+            *("load", *DAY, "--scope", "ETF", "--strict"),
+            KRX_OPENAPI_BASE_URL=vendor.base_url, KRX_OPENAPI_KEY="secret-key", KRX_OPENAPI_REQUESTS_PER_MINUTE="0",
+        )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert real.rows("select status from raw.fetch_cells where dataset = 'ohlcv_daily'") == [
+        ("SUCCESS",)
+    ]
