@@ -75,13 +75,22 @@ def read_listings(connection: psycopg.Connection, queries: Iterable[str]) -> Seq
         from ({union}) as listings (code, isin, kind, is_konex, listed, delisted)
         where code ~ '^[0-9][0-9A-Z]{{5}}$'
         group by code, coalesce(translate(listed, '-/.', ''), '')
-        order by code
+        order by code, coalesce(translate(listed, '-/.', ''), '')
         """  # noqa: S608 - the queries are the sources' own
     )
     return [Listing(*row) for row in rows]
 
 
 def listed_on(listings: Sequence[Listing], day: date) -> list[Listing]:
-    """Those listed on a day, one a code, by code."""
+    """Those listed on a day, one a code, by code.
+
+    Lists that differ in the day of a listing make two of it: a list of funds knows them better there too.
+    """
     on_day = day.strftime("%Y%m%d")
-    return list({entry.code: entry for entry in listings if entry.is_listed(on_day)}.values())
+    found: dict[str, Listing] = {}
+    for entry in listings:
+        known = found.get(entry.code)
+        is_better = known is None or known.kind == "STOCK" or entry.kind != "STOCK"
+        if is_better and entry.is_listed(on_day):
+            found[entry.code] = entry
+    return list(found.values())
