@@ -54,7 +54,8 @@
 #}
 {% macro days_of_bars_known_since() -%}
     {%- set market = own_column('judged', 'market') %}
-    {%- set is_fund = '(' ~ own_column('judged', 'is_fund') ~ ')::boolean' %}
+    {#-  rows of before the column are of stocks: no plain load brought funds then  -#}
+    {%- set is_fund = 'coalesce((' ~ own_column('judged', 'is_fund') ~ ')::boolean, false)' %}
     select distinct to_char(judged.trade_date, 'YYYY-MM-DD')
     from {{ this }} as judged
     inner join {{ ref('stocks') }} as stocks on judged.stock_code = stocks.stock_code

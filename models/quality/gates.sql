@@ -1,6 +1,7 @@
 -- Every verdict, one row per dataset, source, day and gate, with the value and the limits that it was judged by.
 {% set gated = {
     'ohlcv_daily': 'int_daily_prices__gated',
+    'etf_prices': 'int_fund_prices__gated',
     'investor_trading': 'int_investor_trading__gated',
     'ohlcv_minute': 'int_minute_bars__gated',
     'foreign_ownership_daily': 'int_foreign_ownership__gated',

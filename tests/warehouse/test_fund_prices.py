@@ -147,7 +147,10 @@ def test_a_key_that_was_not_applied_for_funds_costs_nothing_else(
 
 @pytest.mark.parametrize(
     ("field", "words"),
-    [("TDD_CLSPRC", "required field TDD_CLSPRC is missing"), ("NAV", "no record tells a net asset value (NAV)")],
+    [
+        ("TDD_CLSPRC", "required field TDD_CLSPRC is missing"),
+        ("NAV", "no record tells a net asset value (NAV)"),
+    ],
 )
 def test_funds_that_fail_leave_the_stocks_alone(
     exchange: Database, simulator_without_portal: Simulator, field: str, words: str

@@ -5,10 +5,7 @@ daily_prices as (
     select * from {{ ref('int_daily_prices__unioned') }}
 ),
 
--- asked with `not in`, which the planner takes for a rare hit; it would take a join for one that leaves no row
-held as (
-    {{ sources_held(ref('int_daily_prices__gated')) }}
-),
+{{ daily_prices_held() }},
 
 source_priorities as (
     select
@@ -36,7 +33,7 @@ ranked as (
     left join source_priorities on daily_prices.source = source_priorities.source
     where
         daily_prices.broken_rules = ''
-        and (daily_prices.source, daily_prices.trade_date) not in (select held.source, held.trade_date from held)
+        and {{ daily_price_is_not_held('daily_prices') }}
 ),
 
 final as (

@@ -1,10 +1,7 @@
 -- The best source's row of a stock and session as it was known before the next session opened.
 with
 
--- asked with `not in`, which the planner takes for a rare hit; it would take a join for one that leaves no row
-held as (
-    {{ sources_held(ref('int_daily_prices__gated')) }}
-),
+{{ daily_prices_held() }},
 
 -- what a gate holds back is not published; an answer that it replaced is
 told as (
@@ -12,10 +9,7 @@ told as (
     from {{ ref('int_daily_prices__as_told') }} as as_told
     where
         as_told.broken_rules = ''
-        and (
-            not as_told.is_current
-            or (as_told.source, as_told.trade_date) not in (select held.source, held.trade_date from held)
-        )
+        and (not as_told.is_current or {{ daily_price_is_not_held('as_told') }})
 ),
 
 source_priorities as (

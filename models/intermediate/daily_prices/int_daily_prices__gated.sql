@@ -1,6 +1,4 @@
--- Whether a source's day may be published: one row per source, day and gate that can be judged. Funds are asked for
--- apart, and not of every source: they are not counted, lest a source without them be too short to stand in for one
--- with them.
+-- Whether a source's day of stocks may be published: one row per source, day and gate that can be judged.
 {{ config(
     materialized='incremental',
     incremental_strategy='swap_days',
@@ -17,39 +15,7 @@ with
 
 {{ what_was_asked('ohlcv_daily') }},
 
-funds as (
-    select stock_code
-    from {{ ref('stocks') }}
-    where security_type in ('ETF', 'ETN')
-),
-
-{% set of_stocks = 'and stock_code not in (select funds.stock_code from funds)' %}
-{% set columns = [
-    'source', 'trade_date', 'stock_code', 'close_price', 'volume', 'trading_value', 'listed_shares', 'vendor_market_cap',
-    'fetch_id', 'fetched_at',
-] %}
-bars as (
-    select {{ columns | join(', ') }}
-    from {{ ref('int_daily_prices__unioned') }}
-    where
-        trade_date is not null
-        {{ of_stocks }}
-        {{ and_in_days_to_rebuild('trade_date') }}
-),
-
-bars_before as (
-    select
-        source,
-        trade_date,
-        stock_code,
-        close_price,
-        volume,
-        trading_value
-    from {{ ref('int_daily_prices__unioned') }}
-    where
-        trade_date is not null
-        {{ and_in_sessions_before_days_to_rebuild('trade_date') }}
-),
+{{ daily_price_measures(of_funds=false) }},
 
 present as (
     select
@@ -63,64 +29,6 @@ present as (
 ),
 
 {{ names_listed() }},
-
-compared as (
-    select
-        bars.*,
-        calendar.is_session,
-        answers_confirmed.confirmed_at < calendar.closes_at as is_provisional,
-        case
-            when bars.volume > 0 and bars_before.source is not null
-                then
-                    (bars.close_price, bars.volume, bars.trading_value)
-                    = (bars_before.close_price, bars_before.volume, bars_before.trading_value)
-        end as is_copy
-    from bars
-    left join calendar on bars.trade_date = calendar.date
-    left join answers_confirmed
-        on bars.fetch_id = answers_confirmed.fetch_id and bars.trade_date = answers_confirmed.collection_date
-    left join bars_before
-        on
-            bars.source = bars_before.source
-            and bars.stock_code = bars_before.stock_code
-            and calendar.previous_session = bars_before.trade_date
-),
-
-day_levels as (
-    select
-        source,
-        trade_date,
-        count(*) as item_count,
-        {{ level_of('listed_shares', 10) }} as shares_level,
-        {{ level_of('close_price', 10) }} as price_level
-    from {{ ref('int_daily_prices__unioned') }}
-    where
-        trade_date is not null
-        {{ of_stocks }}
-        and (
-            (true {{ and_in_days_to_rebuild('trade_date') }})
-            or (true {{ and_in_sessions_before_days_to_rebuild('trade_date', 5) }})
-        )
-    group by source, trade_date
-),
-
-{{ compared_with_recent_days({'shares_unit': 'shares_level', 'price_unit': 'price_level'}) }},
-
-told_days as (
-    select
-        source,
-        trade_date,
-        count(*) as item_count,
-        max(fetched_at) as fetched_at,
-        {{ part_of("num_nulls(close_price, volume, trading_value) > 0", 20) }} as null_share,
-        {{ part_of('is_copy', 10) }} as stale_copy,
-        {{ median_of('trading_value / nullif(volume * close_price, 0)', 10) }} as value_unit,
-        {{ median_of('vendor_market_cap / nullif(close_price * listed_shares, 0)', 10) }} as market_cap_unit,
-        max((is_session is not true)::integer) as calendar,
-        {{ 'null' if clock_stands_still() else 'avg(is_provisional::integer)' }} as provisional
-    from compared
-    group by source, trade_date
-),
 
 -- where a whole market was asked for, how many names the sessions before had
 days_asked as (
