@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from loaders.config import SourceSettings
 
 WHOLE_MARKET = "ALL"
+FUNDS = "ETF"
+"""Scope, and kind of listing, of the exchange traded funds, where a source is asked for them apart from the stocks."""
+FUNDS_SINCE = date(2002, 10, 14)
+"""The first two began to trade."""
 STOCK_CODE = re.compile(r"[0-9][0-9A-Z]{5}")
 
 

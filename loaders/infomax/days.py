@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from loaders.collect import Collection
-from loaders.feeds import WHOLE_MARKET, Answer, Cell, Outcome, Status
+from loaders.feeds import FUNDS, FUNDS_SINCE, WHOLE_MARKET, Answer, Cell, Outcome, Status
 from loaders.infomax import api
 from loaders.infomax.lists import MASTER_TYPES
 
@@ -15,17 +15,13 @@ COMPLETE_ENOUGH = 0.9
 """Share of the asked names below which a day counts as not yet complete (18:10 was seen to give 29 %)."""
 
 TYPICAL_FUNDS = 1_600
-FUNDS = "ETF"
-"""Scope of the exchange traded funds, which are asked for beside the stocks: one that is late holds back none of those."""
-FUNDS_SINCE = date(2002, 10, 14)
-"""The first two began to trade."""
 
 RANKED_MARKETS = ("1", "7")
 """거래소, 코스닥."""
 
 
 def bar_scopes(collection: Collection, day: date) -> list[str]:
-    """The stocks, and the exchange traded funds where a list tells any."""
+    """The stocks, and the exchange traded funds where a list tells any; apart, so that a late fund holds back no stock."""
     has_funds = day >= FUNDS_SINCE and any(entry.kind == FUNDS for entry in collection.listed(day))
     return [WHOLE_MARKET, FUNDS] if has_funds else [WHOLE_MARKET]
 

@@ -11,13 +11,13 @@ from pydantic_settings import SettingsConfigDict
 from loaders.collect import MAY_BE_NO_STOCK_CODE_OF_A_DAY, Collection, Question
 from loaders.config import SourceSettings
 from loaders.errors import AnswerRejectedError, NotOfferedError, SourceStoppedError
-from loaders.feeds import Answer, Cell, Feed, Outcome, Service, Status
+from loaders.feeds import FUNDS, Answer, Cell, Feed, Outcome, Service, Status
 
 MARKET_PREFIXES = {"KOSPI": "stk", "KOSDAQ": "ksq", "KONEX": "knx"}
 OPEN_API_SINCE = date(2010, 1, 4)
 KONEX_SINCE = date(2013, 7, 1)
 INDEX_FAMILIES = {"KRX": "krx", "KOSPI": "kospi", "KOSDAQ": "kosdaq"}
-FUNDS = {"ETF": "etf"}
+FUND_PREFIXES = {FUNDS: "etf"}
 FUND_CATEGORY = "etp"
 NOT_FOUND = 404
 HOW_TO_GET = (
@@ -131,7 +131,7 @@ def _collect(
         elif family == "bydd_trd":
             answer.fail_if_stale("bas_dd", cell.day)
             attempt.fail_if_codes_are_none("isu_cd", may_be_none=MAY_BE_NO_STOCK_CODE_OF_A_DAY)
-            if category == "etp":
+            if category == FUND_CATEGORY:
                 _fail_if_no_funds(answer)
         else:
             attempt.fail_if_codes_are_none("isu_srt_cd")
@@ -156,7 +156,7 @@ def _collect_daily(collection: Collection, cells: Sequence[Cell]) -> Iterator[Ou
 
 def _collect_funds(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
     """`etf_bydd_trd`: every exchange traded fund of a day, with its net asset value."""
-    return _collect(collection, cells, "bydd_trd", FUND_CATEGORY, FUNDS)
+    return _collect(collection, cells, "bydd_trd", FUND_CATEGORY, FUND_PREFIXES)
 
 
 def _collect_index_levels(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -196,7 +196,7 @@ SERVICE = Service(
             collect=_collect_funds,
             published_after_sessions=1,
             published_at=time(8, 0),
-            scopes=lambda _collection, _day: tuple(FUNDS),
+            scopes=lambda _collection, _day: (FUNDS,),
             since=OPEN_API_SINCE,
         ),
         Feed(

@@ -8,7 +8,18 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from loaders.collect import MAY_BE_NO_STOCK_CODE_OF_A_DAY, Attempt, Collection
-from loaders.feeds import Answer, Cadence, Cell, Collected, Feed, Outcome, Service, Status
+from loaders.feeds import (
+    FUNDS,
+    FUNDS_SINCE,
+    Answer,
+    Cadence,
+    Cell,
+    Collected,
+    Feed,
+    Outcome,
+    Service,
+    Status,
+)
 from loaders.krx.index_site import COUNT_TOLERANCE, INDEXES, MAY_SHRINK_BY
 from loaders.krx.isin import isin_of_common_stock
 from loaders.krx.portal_screens import SCREENS, Days
@@ -16,8 +27,6 @@ from loaders.krx.portal_site import HOW_TO_GET, KrxPortalSettings, ask, check_st
 
 MARKET_IDS = {"KOSPI": "STK", "KOSDAQ": "KSQ", "KONEX": "KNX", "ALL": "ALL"}
 KONEX_SINCE = date(2013, 7, 1)
-ETFS_SINCE = date(2002, 10, 14)
-"""The first two began to trade."""
 INVESTOR_CODES = (
     "1000", "2000", "3000", "3100", "4000", "5000", "6000", "7050", "7100", "8000", "9000", "9001", "9999",
 )  # fmt: skip
@@ -430,8 +439,8 @@ SERVICE = Service(
             datasets=("ohlcv_daily", "market_cap_daily", "etf_daily"),
             collect=_by_day("mdcstat04301", "tdd_clsprc"),
             published_at=FINAL_AT,
-            scope_pattern="ETF",
-            since=ETFS_SINCE,
+            scope_pattern=FUNDS,
+            since=FUNDS_SINCE,
             collected=Collected.SCOPE_NAMED,
         ),
         Feed(

@@ -1,15 +1,21 @@
 {#
-    What gates hold of daily prices: common table expressions `held`, `held_funds` and `funds`, asked with `not in`, which the
-    planner takes for a rare hit; it would take a join for one that leaves no row. daily_price_is_not_held is the question.
+    What gates hold of daily prices, of stocks and of funds apart: common table expressions `held` and `funds`. Asked by
+    daily_price_is_not_held with `not in`, which the planner takes for a rare hit; it would take a join for one that leaves no row.
     Example: with {{ daily_prices_held() }} select … from prices where {{ daily_price_is_not_held('prices') }}
 #}
 {% macro daily_prices_held() -%}
 held as (
-    {{ sources_held(ref('int_daily_prices__gated')) }}
-),
-
-held_funds as (
-    {{ sources_held(ref('int_fund_prices__gated')) }}
+    select
+        source,
+        trade_date,
+        false as is_fund
+    from ({{ sources_held(ref('int_daily_prices__gated')) }}) as stocks_held
+    union all
+    select
+        source,
+        trade_date,
+        true as is_fund
+    from ({{ sources_held(ref('int_fund_prices__gated')) }}) as funds_held
 ),
 
 funds as (
@@ -18,16 +24,8 @@ funds as (
 {%- endmacro %}
 
 {% macro daily_price_is_not_held(rows) -%}
-    (
-            ({{ rows }}.source, {{ rows }}.trade_date) not in (select held.source, held.trade_date from held)
-            or {{ rows }}.stock_code in (select funds.stock_code from funds)
-        )
-        and (
-            ({{ rows }}.source, {{ rows }}.trade_date) not in (
-                select held_funds.source, held_funds.trade_date from held_funds
-            )
-            or {{ rows }}.stock_code not in (select funds.stock_code from funds)
-        )
+    ({{ rows }}.source, {{ rows }}.trade_date, {{ rows }}.stock_code in (select funds.stock_code from funds))
+        not in (select held.source, held.trade_date, held.is_fund from held)
 {%- endmacro %}
 
 {% macro funds_listed() -%}
@@ -48,73 +46,30 @@ funds as (
     {{ funds_listed() }}
 ),
 
-{%- set at_hand = 'and stock_code' ~ (' in' if of_funds else ' not in') ~ ' (select funds.stock_code from funds)' %}
-{% set columns = [
-    'source', 'trade_date', 'stock_code', 'close_price', 'volume', 'trading_value', 'listed_shares', 'vendor_market_cap',
-    'fetch_id', 'fetched_at',
-] %}
-bars as (
-    select {{ columns | join(', ') }}
-    from {{ ref('int_daily_prices__unioned') }}
-    where
-        trade_date is not null
-        {{ at_hand }}
-        {{ and_in_days_to_rebuild('trade_date') }}
-),
+{%- set condition = 'trade_date is not null and stock_code' ~ (' in' if of_funds else ' not in')
+    ~ ' (select funds.stock_code from funds)' %}
+{{ compared_with_session_before(
+    ref('int_daily_prices__unioned'),
+    'stock_code',
+    'case
+                when rows_at_hand.volume > 0
+                    then
+                        (rows_at_hand.close_price, rows_at_hand.volume, rows_at_hand.trading_value)
+                        = (rows_before.close_price, rows_before.volume, rows_before.trading_value)
+            end',
+    columns=[
+        'source', 'trade_date', 'stock_code', 'close_price', 'volume', 'trading_value', 'listed_shares',
+        'vendor_market_cap', 'fetch_id', 'fetched_at',
+    ],
+    columns_before=['source', 'trade_date', 'stock_code', 'close_price', 'volume', 'trading_value'],
+    condition=condition
+) }},
 
-bars_before as (
-    select
-        source,
-        trade_date,
-        stock_code,
-        close_price,
-        volume,
-        trading_value
-    from {{ ref('int_daily_prices__unioned') }}
-    where
-        trade_date is not null
-        {{ and_in_sessions_before_days_to_rebuild('trade_date') }}
-),
-
-compared as (
-    select
-        bars.*,
-        calendar.is_session,
-        answers_confirmed.confirmed_at < calendar.closes_at as is_provisional,
-        case
-            when bars.volume > 0 and bars_before.source is not null
-                then
-                    (bars.close_price, bars.volume, bars.trading_value)
-                    = (bars_before.close_price, bars_before.volume, bars_before.trading_value)
-        end as is_copy
-    from bars
-    left join calendar on bars.trade_date = calendar.date
-    left join answers_confirmed
-        on bars.fetch_id = answers_confirmed.fetch_id and bars.trade_date = answers_confirmed.collection_date
-    left join bars_before
-        on
-            bars.source = bars_before.source
-            and bars.stock_code = bars_before.stock_code
-            and calendar.previous_session = bars_before.trade_date
-),
-
-day_levels as (
-    select
-        source,
-        trade_date,
-        count(*) as item_count,
-        {{ level_of('listed_shares', 10) }} as shares_level,
-        {{ level_of('close_price', 10) }} as price_level
-    from {{ ref('int_daily_prices__unioned') }}
-    where
-        trade_date is not null
-        {{ at_hand }}
-        and (
-            (true {{ and_in_days_to_rebuild('trade_date') }})
-            or (true {{ and_in_sessions_before_days_to_rebuild('trade_date', 5) }})
-        )
-    group by source, trade_date
-),
+{{ levels_of_days(
+    ref('int_daily_prices__unioned'),
+    {'shares_level': level_of('listed_shares', 10), 'price_level': level_of('close_price', 10)},
+    condition
+) }},
 
 {{ compared_with_recent_days({'shares_unit': 'shares_level', 'price_unit': 'price_level'}) }},
 

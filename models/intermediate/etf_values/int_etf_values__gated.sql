@@ -15,51 +15,13 @@ with
 
 {{ what_was_asked('etf_daily') }},
 
-fund_values as (
-    select * from {{ ref('int_etf_values__unioned') }}
-    where true {{ and_in_days_to_rebuild('trade_date') }}
-),
+{{ compared_with_session_before(
+    ref('int_etf_values__unioned'),
+    'stock_code',
+    '(rows_at_hand.net_asset_value, rows_at_hand.net_assets) = (rows_before.net_asset_value, rows_before.net_assets)'
+) }},
 
-values_before as (
-    select * from {{ ref('int_etf_values__unioned') }}
-    where true {{ and_in_sessions_before_days_to_rebuild('trade_date') }}
-),
-
-compared as (
-    select
-        fund_values.*,
-        answers_confirmed.confirmed_at < calendar.closes_at as is_provisional,
-        case
-            when values_before.source is not null
-                then
-                    (fund_values.net_asset_value, fund_values.net_assets)
-                    = (values_before.net_asset_value, values_before.net_assets)
-        end as is_copy
-    from fund_values
-    left join calendar on fund_values.trade_date = calendar.date
-    left join answers_confirmed
-        on
-            fund_values.fetch_id = answers_confirmed.fetch_id
-            and fund_values.trade_date = answers_confirmed.collection_date
-    left join values_before
-        on
-            fund_values.source = values_before.source
-            and fund_values.stock_code = values_before.stock_code
-            and calendar.previous_session = values_before.trade_date
-),
-
-day_levels as (
-    select
-        source,
-        trade_date,
-        count(*) as item_count,
-        {{ level_of('net_asset_value', 10) }} as value_level
-    from {{ ref('int_etf_values__unioned') }}
-    where
-        (true {{ and_in_days_to_rebuild('trade_date') }})
-        or (true {{ and_in_sessions_before_days_to_rebuild('trade_date', 5) }})
-    group by source, trade_date
-),
+{{ levels_of_days(ref('int_etf_values__unioned'), {'value_level': level_of('net_asset_value', 10)}) }},
 
 {{ compared_with_recent_days({'level_unit': 'value_level'}) }},
 

@@ -15,59 +15,23 @@ with
 
 {{ what_was_asked('foreign_ownership_daily') }},
 
-ownership as (
-    select * from {{ ref('int_foreign_ownership__unioned') }}
-    where true {{ and_in_days_to_rebuild('trade_date') }}
-),
-
-ownership_before as (
-    select * from {{ ref('int_foreign_ownership__unioned') }}
-    where true {{ and_in_sessions_before_days_to_rebuild('trade_date') }}
-),
+{{ compared_with_session_before(
+    ref('int_foreign_ownership__unioned'),
+    'stock_code',
+    'case when rows_at_hand.owned_shares > 0 then rows_at_hand.owned_shares = rows_before.owned_shares end'
+) }},
 
 present as (
     select
         source,
         trade_date,
         stock_code
-    from ownership
+    from rows_at_hand
 ),
 
 {{ names_listed() }},
 
-compared as (
-    select
-        ownership.*,
-        answers_confirmed.confirmed_at < calendar.closes_at as is_provisional,
-        case
-            when ownership.owned_shares > 0 and ownership_before.source is not null
-                then ownership.owned_shares = ownership_before.owned_shares
-        end as is_copy
-    from ownership
-    left join calendar on ownership.trade_date = calendar.date
-    left join answers_confirmed
-        on
-            ownership.fetch_id = answers_confirmed.fetch_id
-            and ownership.trade_date = answers_confirmed.collection_date
-    left join ownership_before
-        on
-            ownership.source = ownership_before.source
-            and ownership.stock_code = ownership_before.stock_code
-            and calendar.previous_session = ownership_before.trade_date
-),
-
-day_levels as (
-    select
-        source,
-        trade_date,
-        count(*) as item_count,
-        {{ level_of('owned_shares', 10) }} as shares_level
-    from {{ ref('int_foreign_ownership__unioned') }}
-    where
-        (true {{ and_in_days_to_rebuild('trade_date') }})
-        or (true {{ and_in_sessions_before_days_to_rebuild('trade_date', 5) }})
-    group by source, trade_date
-),
+{{ levels_of_days(ref('int_foreign_ownership__unioned'), {'shares_level': level_of('owned_shares', 10)}) }},
 
 {{ compared_with_recent_days({'shares_unit': 'shares_level'}) }},
 

@@ -15,48 +15,14 @@ with
 
 {{ what_was_asked('index_daily') }},
 
-levels as (
-    select * from {{ ref('int_index_levels__unioned') }}
-    where true {{ and_in_days_to_rebuild('trade_date') }}
-),
+-- arrays are equal where both lack a value
+{{ compared_with_session_before(
+    ref('int_index_levels__unioned'),
+    'index_name',
+    'array[rows_at_hand.close, rows_at_hand.volume] = array[rows_before.close, rows_before.volume]'
+) }},
 
-levels_before as (
-    select * from {{ ref('int_index_levels__unioned') }}
-    where true {{ and_in_sessions_before_days_to_rebuild('trade_date') }}
-),
-
-compared as (
-    select
-        levels.*,
-        answers_confirmed.confirmed_at < calendar.closes_at as is_provisional,
-        case
-            when levels_before.source is not null
-                -- arrays are equal where both lack a value
-                then array[levels.close, levels.volume] = array[levels_before.close, levels_before.volume]
-        end as is_copy
-    from levels
-    left join calendar on levels.trade_date = calendar.date
-    left join answers_confirmed
-        on levels.fetch_id = answers_confirmed.fetch_id and levels.trade_date = answers_confirmed.collection_date
-    left join levels_before
-        on
-            levels.source = levels_before.source
-            and levels.index_name = levels_before.index_name
-            and calendar.previous_session = levels_before.trade_date
-),
-
-day_levels as (
-    select
-        source,
-        trade_date,
-        count(*) as item_count,
-        {{ level_of('close', 1) }} as close_level
-    from {{ ref('int_index_levels__unioned') }}
-    where
-        (true {{ and_in_days_to_rebuild('trade_date') }})
-        or (true {{ and_in_sessions_before_days_to_rebuild('trade_date', 5) }})
-    group by source, trade_date
-),
+{{ levels_of_days(ref('int_index_levels__unioned'), {'close_level': level_of('close', 1)}) }},
 
 {{ compared_with_recent_days({'level_unit': 'close_level'}) }},
 

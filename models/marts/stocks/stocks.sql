@@ -74,7 +74,7 @@ newest_versions as (
 recency_of_bars as (
     select
         last_priced.*,
-        max(sessions.session_number) over (partition by last_priced.source, coalesce(last_priced.is_fund, false))
+        max(sessions.session_number) over (partition by last_priced.source, last_priced.is_fund)
         - sessions.session_number as sessions_behind
     from last_priced
     left join sessions on last_priced.last_priced_date = sessions.date
@@ -138,7 +138,7 @@ views as (
         null as delisting_date,
         null as delisting_reason,
         sessions_behind,
-        coalesce(is_fund, false) as is_fund,
+        is_fund,
         first_fetched_at,
         fetched_at
     from recency_of_bars
@@ -184,18 +184,23 @@ ranked as (
     left join security_types on views.vendor_security_type = security_types.vendor_type
 ),
 
--- attribute by attribute, the best source that knows it
-known as (
+-- Attribute by attribute, the best source that knows it. The exchange's lists of stocks name no fund: its file of funds
+-- does, which is a file of KOSPI.
+merged as (
     select
         stock_code,
         (array_remove(array_agg(isin order by preference), null))[1] as isin,
         (array_remove(array_agg(stock_name order by preference), null))[1] as stock_name,
         (array_remove(array_agg(stock_name_en order by preference), null))[1] as stock_name_en,
-        (array_remove(array_agg(market order by preference), null))[1] as market,
+        coalesce(
+            (array_remove(array_agg(market order by preference), null))[1], case when bool_or(is_fund) then 'KOSPI' end
+        ) as market,
         -- Infomax does not tell KOSDAQ GLOBAL from KOSDAQ: the others speak first
         (array_remove(array_agg(segment order by (source = 'infomax')::integer, preference), null))[1] as segment,
-        (array_remove(array_agg(security_type order by (security_type = 'STOCK')::integer, preference), null))[1]
-            as security_type,
+        coalesce(
+            (array_remove(array_agg(security_type order by (security_type = 'STOCK')::integer, preference), null))[1],
+            case when bool_or(is_fund) then 'ETF' end
+        ) as security_type,
         (array_remove(array_agg(stock_kind order by preference), null))[1] as stock_kind,
         (array_remove(array_agg(listing_date order by preference), null))[1] as listing_date,
         (array_remove(array_agg(listed_shares order by sessions_behind nulls last, preference), null))[1]
@@ -210,21 +215,6 @@ known as (
         max(fetched_at) as last_fetched_at
     from ranked
     group by stock_code
-),
-
--- the exchange's lists of stocks name no fund: its file of funds does, which is a file of KOSPI
-merged as (
-    select
-        {% for column in [
-            'stock_code', 'isin', 'stock_name', 'stock_name_en', 'segment', 'stock_kind', 'listing_date', 'listed_shares',
-            'is_listed', 'delisting_date', 'delisting_reason', 'sessions_behind', 'is_fund', 'first_fetched_at',
-            'list_fetched_at', 'last_fetched_at',
-        ] %}
-        {{ column }},
-        {% endfor %}
-        coalesce(market, case when is_fund then 'KOSPI' end) as market,
-        coalesce(security_type, case when is_fund then 'ETF' end) as security_type
-    from known
 ),
 
 -- where some list covers a market, absence from it means something

@@ -99,19 +99,31 @@ def _session_at(market: Market, day: date) -> date:
     return max((session for session in market.sessions if session <= day), default=day)
 
 
+def _day_of_list(market: Market, form: Form, now: datetime) -> tuple[date | None, bool]:
+    """The session whose names a screen of one day lists, and whether it tells their figures; None where no day was asked for."""
+    day = parse_day(form.get("trdDd"))
+    told = _is_told(market, day, now)
+    if day is None or told:
+        return day, told
+    return _session_at(market, min(day, now.date())), False
+
+
+def _dashed(figures: Record) -> Record:
+    """Figures of a day without any: dashes, but for the number of shares."""
+    kept = {"LIST_SHRS": figures["LIST_SHRS"], "FLUC_TP_CD": "3"}
+    return dict.fromkeys(figures, "-") | kept
+
+
 def daily(market: Market, form: Form, now: datetime) -> list[Record]:
     """01501: every stock of a day; on a holiday all of them come, with dashes."""
-    day = parse_day(form.get("trdDd"))
-    if day is None:
+    listed_on, told = _day_of_list(market, form, now)
+    if listed_on is None:
         return []
-    told = _is_told(market, day, now)
-    listed_on = day if told else _session_at(market, min(day, now.date()))
     records = []
     for stock in _stocks_of(market, form, listed_on):
         prices = _prices(stock, listed_on)
         if not told:
-            kept = {"LIST_SHRS": prices["LIST_SHRS"], "FLUC_TP_CD": "3"}
-            prices = dict.fromkeys(prices, "-") | kept
+            prices = _dashed(prices)
         name, section = stock.market_on(listed_on)
         records.append(
             {
@@ -401,11 +413,9 @@ def funds(market: Market, _form: Form, now: datetime) -> list[Record]:
 
 def funds_daily(market: Market, form: Form, now: datetime) -> list[Record]:
     """04301: every ETF of a day; on a holiday all of them come, with dashes."""
-    day = parse_day(form.get("trdDd"))
-    if day is None:
+    listed_on, told = _day_of_list(market, form, now)
+    if listed_on is None:
         return []
-    told = _is_told(market, day, now)
-    listed_on = day if told else _session_at(market, min(day, now.date()))
     return [
         {
             "ISU_SRT_CD": etf.code,
@@ -430,8 +440,7 @@ def _fund_figures(market: Market, etf: Etf, day: date, *, told: bool) -> Record:
         "CMPPREVDD_IDX": _number(index.change if index else None),
         "FLUC_RT1": str(index.change_rate) if index else "-",
     }
-    kept = {"LIST_SHRS": figures["LIST_SHRS"], "FLUC_TP_CD": "3"}
-    return figures if told else dict.fromkeys(figures, "-") | kept
+    return figures if told else _dashed(figures)
 
 
 def _component(holding: Holding, total: int | None) -> Record:
