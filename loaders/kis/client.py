@@ -278,6 +278,7 @@ def ask(
 
     def read(parsed: Any) -> Records:
         records = _read(request, parsed)
+        _check_code(request, params, parsed)
         envelope.update(parsed)
         return records
 
@@ -361,6 +362,22 @@ def _read(request: Request, parsed: Any) -> Records:
     if isinstance(header, dict) and header:
         records[f"{request.endpoint}/{request.header}"] = [header]
     return records
+
+
+def _check_code(request: Request, params: Mapping[str, str], parsed: Mapping[str, Any]) -> None:
+    """Refuse what is told of another stock than the one asked for: its rows name none, and would be published as this one's.
+
+    Where an answer names its stock it does so in one record, with letters or zeros before the code or without.
+    """
+    asked = params.get("FID_INPUT_ISCD") or params.get("PDNO")
+    for record in (parsed.get("output1"), parsed.get("output")):
+        if not asked or not isinstance(record, dict):
+            continue
+        told = str(record.get("stck_shrn_iscd") or record.get("pdno") or "").strip()
+        if told and not told.endswith(asked[-6:]):
+            raise AnswerRejectedError(
+                f"kis {request.endpoint}: asked for {asked}, the answer is of {told!r}; it is kept out"
+            )
 
 
 FIRST_REPEAT = 2

@@ -182,6 +182,15 @@ def _records(parsed: Any, api_id: str) -> Sequence[Any]:
     return [record for record in records if says_something(record)]
 
 
+def _check_code(api_id: str, body: Mapping[str, str], parsed: Mapping[str, Any]) -> None:
+    """Refuse what is told of another stock than the one asked for: its rows name none, and would be published as this one's."""
+    asked, told = body.get("stk_cd"), str(parsed.get("stk_cd") or "").strip()
+    if asked and told and not told.partition("_")[0].endswith(asked.partition("_")[0][-6:]):
+        raise AnswerRejectedError(
+            f"kiwoom {api_id}: asked for {asked}, the answer is of {told!r}; it is kept out"
+        )
+
+
 def _is_busy(response: requests.Response) -> bool:
     if len(response.content) > 500 or b"return_code" not in response.content:
         return False
@@ -214,7 +223,11 @@ def _ask(
         if not isinstance(parsed, dict):
             raise AnswerRejectedError(f"kiwoom {api_id}: the answer is not an object")
         was_refused = str(parsed.get("return_code", "")) == TOKEN_REFUSED
-        return [] if was_refused else _records(parsed, api_id)
+        if was_refused:
+            return []
+        records = _records(parsed, api_id)
+        _check_code(api_id, body, parsed)
+        return records
 
     refused: str | None = None
     answer: Answer | None = None
