@@ -502,6 +502,13 @@ def _with_rows(outcome: Outcome) -> Outcome:
     return outcome
 
 
+def _misdated(answer: Answer) -> str | None:
+    """What one of the rows of an answer tells in place of its day, or None."""
+    if answer.undated:
+        return f"tells no day, {answer.undated!r}"
+    return f"tells {answer.later!r}, after the days asked for" if answer.later else None
+
+
 _SENT_AS = {"query": "params", "form": "form", "json": "json"}
 
 
@@ -576,19 +583,21 @@ class Attempt:
         when_empty: Status = Status.EMPTY,
         statuses: dict[Cell, Status] | None = None,
         told_until: datetime | None = None,
+        doubt: str | None = None,
     ) -> Outcome:
         """What the attempt brought: FAILED or PARTIAL where answers failed, `when_empty` where no record came.
 
         With `told_until` it was a look at a session that goes on, and what came is PROVISIONAL. A day that the answers lack is
-        FAILED where one of their rows tells no day: it may be of that one, and what is EMPTY is never asked for again.
+        FAILED where one of their rows tells no day, or one after those asked for: it may be of that one, and what is EMPTY is
+        never asked for again. `doubt` says why single cells are FAILED by `statuses`.
         """
         errors = [answer.error for answer in self._answers if answer.error]
-        error = errors[0] if errors else None
+        error = errors[0] if errors else doubt
         statuses = {} if errors else dict(statuses or {})
-        undated = next((answer.undated for answer in self._answers if answer.undated), None)
+        misdated = next(filter(None, map(_misdated, self._answers)), None)
         doubted = [cell for cell, status in statuses.items() if status is Status.EMPTY]
-        if undated and doubted:
-            error = f"a row of the answer tells no day, {undated!r}: it may be of this one"
+        if misdated and doubted:
+            error = f"a row of the answer {misdated}: it may be of this one"
             statuses |= dict.fromkeys(doubted, Status.FAILED)
         if errors:
             status = Status.FAILED if len(errors) == len(self._answers) else Status.PARTIAL

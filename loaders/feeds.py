@@ -131,6 +131,7 @@ class Answer:
         error: why the answer is of no use, or None.
         rejected: the answer as it came, where it could not be parsed.
         undated: the label of one of its rows that tells no day, or None.
+        later: the day of one of its rows after those that were asked for, or None.
     """
 
     fetch_id: int
@@ -145,6 +146,7 @@ class Answer:
     error: str | None = None
     rejected: RejectedPayload | None = None
     undated: str | None = None
+    later: str | None = None
     _taken: int = field(default=0, init=False, repr=False)
 
     @property
@@ -182,6 +184,21 @@ class Answer:
             self.error = (
                 f"{self.endpoint}: no {column} of the answer tells a day YYYYMMDD;"
                 f" one is {self.column(column)[0]!r}"
+            )
+
+    def fail_if_later(self, column: str, last_day: date) -> None:
+        """Refuse an answer all of whose rows are of days after those asked for: of these it does not say that there are no data.
+
+        The vendor has not heard which days were wanted. Single rows are no reason: they are rejected one by one later on. `later`
+        keeps one, since a day that the answer seems to lack may be its.
+        """
+        days = {day for day in self.days(column) if is_day(day)}
+        later = {day for day in days if day > f"{last_day:%Y%m%d}"}
+        self.later = min(later, default=None)
+        if later and later == days and not self.error:
+            self.error = (
+                f"{self.endpoint}: asked for days up to {last_day},"
+                f" the answer is of {self.later!r} and later; it is kept out"
             )
 
     def column(self, name: str, endpoint: str | None = None) -> list[Any]:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from loaders import calendar, ledger
 from loaders.collect import Attempt, Collection
-from loaders.feeds import Answer, Cell, Outcome, Status
+from loaders.feeds import Answer, Cell, Outcome, Status, is_day
 from loaders.kis.client import (
     FIRST_REPEAT,
     Page,
@@ -148,6 +148,7 @@ def _collect_daily(
             },
         )
         page.answer.fail_if_undated("stck_bsop_date")
+        page.answer.fail_if_later("stck_bsop_date", group[-1].day)
         came = set(page.answer.days("stck_bsop_date"))
         yield attempt.outcome(
             statuses=_statuses_of_missing(collection, group, came, is_closed=page.is_closed)
@@ -305,7 +306,7 @@ def _ask_minutes(
 
 
 def _labels(answer: Answer, day: date) -> list[str]:
-    """Labels of the bars of a day; an answer in which no bar tells its day fails."""
+    """Labels of the bars of a day; an answer fails in which no bar tells its day, or all tell later ones."""
     wanted = yyyymmdd(day)
     labels = [
         label
@@ -316,6 +317,7 @@ def _labels(answer: Answer, day: date) -> list[str]:
     ]
     if not labels:
         answer.fail_if_undated("stck_bsop_date")
+        answer.fail_if_later("stck_bsop_date", day)
     return labels
 
 
@@ -387,7 +389,8 @@ def _ask_investors(
     """Days that came, and whether the vendor serves flows at this time of the day."""
     settings = settings_of(collection)
     came: set[str] = set()
-    end = yyyymmdd(group[-1].day)
+    first_day, last_day = yyyymmdd(group[0].day), yyyymmdd(group[-1].day)
+    end = last_day
     most = INVESTOR_DAYS_PER_ATTEMPT // 10
     for number in range(1, most + 1):
         params = {
@@ -399,8 +402,10 @@ def _ask_investors(
         }
         page: Page = ask(attempt, collection, INVESTORS, params, page=number)
         page.answer.fail_if_undated("stck_bsop_date")
-        days = {day for day in page.answer.days("stck_bsop_date") if day}
-        if page.is_closed or page.answer.error or not days:
+        page.answer.fail_if_later("stck_bsop_date", group[-1].day)
+        told = set(page.answer.days("stck_bsop_date"))
+        days = {day for day in told if is_day(day) and day <= last_day}
+        if page.is_closed or page.answer.error or not days or max(days) < first_day:
             return came, page.is_closed
         if not days - came and number == FIRST_REPEAT:
             warn_repeated(INVESTORS.endpoint, params)
@@ -411,12 +416,15 @@ def _ask_investors(
             )
             return came, False
         came |= days
-        if min(came) <= yyyymmdd(group[0].day):
+        oldest = _came_down_to(days, first_day)
+        if oldest <= first_day:
             return came, False
-        try:
-            end = yyyymmdd(datetime.strptime(min(came), "%Y%m%d") - timedelta(days=1))
-        except ValueError:
-            attempt.fail(INVESTORS.endpoint, params, f"{min(came)!r} is no day")
-            return came, False
+        end = yyyymmdd(datetime.strptime(oldest, "%Y%m%d") - timedelta(days=1))
     attempt.fail(INVESTORS.endpoint, params, f"no end after {most} pages")
     return came, False
+
+
+def _came_down_to(days: set[str], first_day: str) -> str:
+    """The day that a page of days has come down to: a single one before those wanted, without their first, may be misdated."""
+    oldest, *others = sorted(days)
+    return others[0] if others and oldest < first_day < others[0] else oldest

@@ -1,15 +1,17 @@
 """Answers of the two brokers that say less than they seem to: of another stock or day, cut, or told by some calls alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from datetime import date
+from itertools import count
 
 import pytest
 
+from loaders import calendar
 from tests.conftest import Database
-from tests.loaders import test_kiwoom_minutes as kiwoom
-from tests.loaders.test_kis_minutes import DAY, Vendor, envelope, filled, status, whole_day
+from tests.loaders.test_kis_minutes import DAY, TOKEN, Vendor, envelope, filled, status, whole_day
 from tests.loaders.test_kis_minutes import load as load_kis
 from tests.loaders.test_wics_fnguide_kiwoom import ROW, load_replayed
-from tests.replay import Asked, Reply
+from tests.replay import Asked, Reply, replaying
 
 PLAIN_DAY = DAY.replace("-", "")
 
@@ -80,3 +82,66 @@ def test_what_kiwoom_tells_of_another_stock_is_kept_out(
     assert cell[0] == how
     if how == "FAILED":
         assert f"asked for {code}, the answer is of '{told}'" in str(cell[1])
+
+
+# --- of other days ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "dataset"),
+    [("300070", "ohlcv_minute"), ("300071", "ohlcv_daily"), ("300072", "investor_trading")],
+)
+def test_an_answer_of_later_days_alone_says_nothing_of_the_days_asked_for(
+    database: Database, code: str, dataset: str
+) -> None:
+    """EMPTY is for good: whoever answers with the newest days, whichever were asked for, has not said that there is none."""
+    rows = whole_day(60)[::-1] if dataset == "ohlcv_minute" else [filled(dataset, "1")]
+    reply = Reply(envelope([row | {"stck_bsop_date": "20261002"} for row in rows]))
+    load_kis(database, Vendor([], spoil=lambda _n, _r: reply), code, dataset=dataset)
+    how, error = status(database, code)
+    assert how == "FAILED"
+    assert f"asked for days up to {DAY}, the answer is of '20261002'" in str(error)
+
+
+@pytest.mark.parametrize("dataset", ["ohlcv_daily", "investor_trading"])
+@pytest.mark.parametrize(
+    ("code", "beside", "how"), [("300080", "20270929", "FAILED"), ("300081", "20260922", "EMPTY")]
+)
+def test_a_row_of_a_day_to_come_may_be_that_of_a_day_that_is_missing(
+    database: Database, dataset: str, code: str, beside: str, how: str
+) -> None:
+    rows = [filled(dataset, "1") | {"stck_bsop_date": day} for day in (beside, "20260923")]
+    load_kis(
+        database, Vendor([], spoil=lambda _n, _r: Reply(envelope(rows))), code, dataset=dataset
+    )
+    assert status(database, code)[0] == how
+
+
+@pytest.mark.parametrize(
+    ("code", "misdated"), [("300090", "20160811"), ("300091", "00000000"), ("300092", None)]
+)
+def test_one_flow_of_a_day_long_gone_does_not_end_the_paging(
+    database: Database, code: str, misdated: str | None
+) -> None:
+    days = [f"{day:%Y%m%d}" for day in calendar.sessions(date(2026, 6, 1), date(2026, 8, 14))]
+    wanted, page_count = days[-50:], count(1)
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/oauth2/tokenP":
+            return Reply(TOKEN)
+        end = asked.fields["FID_INPUT_DATE_1"]
+        page = [day for day in wanted[::-1] if day <= end][:30]
+        rows = [filled("investor_trading", "1") | {"stck_bsop_date": day} for day in page]
+        if misdated and next(page_count) == 1:
+            rows[10] |= {"stck_bsop_date": misdated}
+        return Reply(envelope(rows))
+
+    with replaying(answer) as replay:
+        database.loaders(
+            "load", "--source", "kis", "--dataset", "investor_trading", "--scope", code,
+            "--from", f"{date.fromisoformat(wanted[0])}", "--to", "2026-08-14", "--refresh",
+            KIS_BASE_URL=replay.base_url, KIS_APP_KEY=replay.account, KIS_APP_SECRET="secret-value",
+            KIS_REQUESTS_PER_MINUTE="0", KIS_TOKEN_INTERVAL_SECONDS="0",
+        )  # fmt: skip
+    hows = [how for how, _ in ended(database, code).values()]
+    assert hows.count("SUCCESS") == (49 if misdated else 50)
