@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from operator import itemgetter
@@ -318,6 +318,11 @@ def _promises_more(answer: Answer) -> bool:
     return answer.headers.get("cont-yn", "N").strip().upper() == "Y"
 
 
+def _says_whether_more(answer: Answer) -> bool:
+    """Whether the header that tells of a next page came at all: something on the way may have lost it."""
+    return answer.headers.get("cont-yn", "").strip().upper() in ("Y", "N")
+
+
 def _yyyymmdd(day: date) -> str:
     return day.strftime("%Y%m%d")
 
@@ -337,12 +342,14 @@ class _Walk:
     Attributes:
         days: that came, as YYYYMMDD.
         oldest: the day that it has come down to by the labels of its pages, whatever a single one of them says.
-        is_cut: the pages before promised one more, and it was empty.
+        is_cut: the pages before promised one more, and it was empty; or the last one does not say whether there is more.
+        is_repeated: a page came twice.
     """
 
     days: set[str] = field(default_factory=set)
     oldest: str = "99999999"
     is_cut: bool = False
+    is_repeated: bool = False
 
 
 def _walk_back(
@@ -356,6 +363,7 @@ def _walk_back(
     """Pages, newest first, until a day before `first_day` shows that this one is complete."""
     wanted = _yyyymmdd(first_day)
     walk = _Walk()
+    answers_before = len(attempt.answers)
     for page in _pages(attempt, collection, api_id, body):
         page.fail_if_undated(time_field)
         if page.error:
@@ -368,6 +376,7 @@ def _walk_back(
             )
             break
         walk.is_cut = bool(walk.days) and not page.row_count
+        walk.is_cut = walk.is_cut or (bool(on_page) and not _says_whether_more(page))
         walk.days.update(on_page)
         # of the last two labels: one that is misplaced ends no walk, and one day before the wanted ones costs a page more
         walk.oldest = max(on_page[-2:], default=walk.oldest)
@@ -375,20 +384,26 @@ def _walk_back(
         has_last_row = time_field == "dt" and wanted in (walk.oldest, *on_page[-1:])
         if walk.oldest < wanted or has_last_row:
             break
+    # of this walk alone: the calls of a stock that nobody trades answer alike
+    told = [answer for answer in attempt.answers[answers_before:] if answer.row_count]
+    walk.is_repeated = len({answer.payload_sha256 for answer in told}) < len(told)
     return walk
 
 
 def _outcome_by_day(
-    attempt: Attempt, collection: Collection, group: Sequence[Cell], walk: _Walk
+    attempt: Attempt,
+    collection: Collection,
+    group: Sequence[Cell],
+    walk: _Walk,
+    doubted: Set[str] = frozenset(),
+    doubt: str | None = None,
 ) -> Outcome:
     """A day that the answers lack is EMPTY, or not yet published when it is today.
 
     Days before the oldest that came are asked for again where the vendor only repeated itself, or sent nothing where it had
-    promised more.
+    promised more, or did not say whether there is more. Those of `doubted`, YYYYMMDD, have failed, for the reason `doubt`.
     """
-    payloads = [answer.payload_sha256 for answer in attempt.answers if answer.row_count]
-    has_told_all = not walk.is_cut and len(set(payloads)) == len(payloads)
-    oldest = walk.oldest if walk.days and not has_told_all else ""
+    oldest = walk.oldest if walk.days and (walk.is_cut or walk.is_repeated) else ""
     statuses = {
         cell: Status.NOT_PUBLISHED
         if cell.day == collection.now.date() or _yyyymmdd(cell.day) < oldest
@@ -396,7 +411,13 @@ def _outcome_by_day(
         for cell in group
         if _yyyymmdd(cell.day) not in walk.days
     }
-    return attempt.outcome(statuses=statuses)
+    failed = [
+        cell
+        for cell in group
+        if _yyyymmdd(cell.day) in doubted and statuses.get(cell) is not Status.NOT_PUBLISHED
+    ]
+    statuses |= dict.fromkeys(failed, Status.FAILED)
+    return attempt.outcome(statuses=statuses, doubt=doubt if failed else None)
 
 
 def _by_stock(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
@@ -450,15 +471,23 @@ def _collect_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[
             "base_dt": _yyyymmdd(group[-1].day),
         }
         walk = _walk_back(attempt, collection, MINUTE_CHART, body, "cntr_tm", group[0].day)
-        _warn_where_bars_are_missing(attempt, walk.oldest)
-        yield _outcome_by_day(attempt, collection, group, walk)
+        # of the day at which a walk was cut the rest may come the next time; where the vendor says that there is none, it is kept
+        is_cut_within_day = _lacks_earlier_bars(attempt, walk.oldest) and walk.is_cut
+        yield _outcome_by_day(
+            attempt,
+            collection,
+            group,
+            walk,
+            {walk.oldest} if is_cut_within_day else frozenset(),
+            f"kiwoom {MINUTE_CHART}: the pages end within the day, and the vendor does not say that there are no more",
+        )
 
 
-def _warn_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
-    """Say where the earliest bar is not the first of its day: its running total holds more than its own trades.
+def _lacks_earlier_bars(attempt: Attempt, first_day: str) -> bool:
+    """Whether the earliest bar is not the first of its day, which is said too: its running total holds more than its own trades.
 
     At the opening it may, by what was traded before; a total that is not told, or cannot be read, says nothing. What came is
-    good data and is kept: the vendor has told that there is no more.
+    good data and is kept where the vendor has told that there is no more.
 
     Args:
         attempt: a walk that has ended.
@@ -466,7 +495,7 @@ def _warn_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
     """
     day = next((cell.day for cell in attempt.cells if _yyyymmdd(cell.day) == first_day), None)
     if day is None:
-        return
+        return False
     bars = [
         (label, volume, total)
         for answer in attempt.answers
@@ -476,13 +505,14 @@ def _warn_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
         if label and label[:8] == first_day and label[8:].isdigit()
     ]
     if not bars:
-        return
+        return False
     label, volume, total = min(bars, key=itemgetter(0))
     try:
         is_first = int(total) <= 1.01 * int(volume)
     except (TypeError, ValueError):
-        return
-    if not is_first and label[8:] >= f"{calendar.session_open(day):%H%M}01":
+        return False
+    is_lacking = not is_first and label[8:] >= f"{calendar.session_open(day):%H%M}01"
+    if is_lacking:
         log.warning(
             "the walk ends after the opening, and more shares had been traded by then: earlier bars are missing",
             source="kiwoom",
@@ -492,6 +522,7 @@ def _warn_where_bars_are_missing(attempt: Attempt, first_day: str) -> None:
             volume=volume,
             traded_by_then=total,
         )
+    return is_lacking
 
 
 def _poll_minutes(collection: Collection, cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -536,13 +567,23 @@ def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterato
                     break
             if attempt.is_stopped:
                 break
-        # a day counts as there when all six calls have it
+        # a day counts as there when all six calls have it; what some of them have is no day without data
+        told_by_all = set.intersection(*(walk.days for walk in walks))
+        told_by_some = set.union(*(walk.days for walk in walks)) - told_by_all
         together = _Walk(
-            days=set.intersection(*(walk.days for walk in walks)),
+            days=told_by_all,
             oldest=max(walk.oldest for walk in walks),
             is_cut=any(walk.is_cut for walk in walks),
+            is_repeated=any(walk.is_repeated for walk in walks),
         )
-        yield _outcome_by_day(attempt, collection, group, together)
+        yield _outcome_by_day(
+            attempt,
+            collection,
+            group,
+            together,
+            told_by_some,
+            f"kiwoom {INVESTORS}: some of the six calls of a stock (volume, value; net, buy, sell) tell the day, others do not",
+        )
 
 
 def _stock_codes(collection: Collection, day: date) -> list[str]:

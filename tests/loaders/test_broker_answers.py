@@ -1,6 +1,6 @@
 """Answers of the two brokers that say less than they seem to: of another stock or day, cut, or told by some calls alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from itertools import count
 
@@ -8,6 +8,7 @@ import pytest
 
 from loaders import calendar
 from tests.conftest import Database
+from tests.loaders import test_kiwoom_minutes as kiwoom
 from tests.loaders.test_kis_minutes import DAY, TOKEN, Vendor, envelope, filled, status, whole_day
 from tests.loaders.test_kis_minutes import load as load_kis
 from tests.loaders.test_wics_fnguide_kiwoom import ROW, load_replayed
@@ -82,6 +83,74 @@ def test_what_kiwoom_tells_of_another_stock_is_kept_out(
     assert cell[0] == how
     if how == "FAILED":
         assert f"asked for {code}, the answer is of '{told}'" in str(cell[1])
+
+
+# --- told by some calls alone -----------------------------------------------------------------------------------------
+
+
+def test_flows_that_one_call_of_six_lacks_are_no_day_without_flows(database: Database) -> None:
+    """EMPTY is for good: five calls tell the day, and the one of values sold does not."""
+    record = kiwoom.filled("investor_trading", "0")
+
+    def answer(asked: Asked) -> Reply:
+        lacks = (asked.fields["amt_qty_tp"], asked.fields["trde_tp"]) == ("1", "2")
+        days = ["20260923"] if lacks else [PLAIN_DAY, "20260923"]
+        rows = [record | {"dt": day} for day in days]
+        return Reply({"stk_invsr_orgn": rows, "return_code": 0}, headers={"cont-yn": "N"})
+
+    load_replayed(
+        database, answer,
+        "--dataset", "investor_trading", "--scope", "400050", "--from", "2026-09-22", "--to", DAY,
+    )  # fmt: skip
+    cells = ended(database, "400050")
+    assert {day: how for day, (how, _) in cells.items()} == {
+        "2026-09-22": "EMPTY", "2026-09-23": "SUCCESS", "2026-09-28": "EMPTY", DAY: "FAILED",
+    }  # fmt: skip
+    assert "some of the six calls" in str(cells[DAY][1])
+
+
+# --- cut --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "headers", "at_the_cut", "before"),
+    [
+        ("400060", {"cont-yn": "N"}, "SUCCESS", "EMPTY"),
+        # lost on the way, or no word of the vendor's: then nobody has said that this is all
+        ("400061", {}, "FAILED", "NOT_PUBLISHED"),
+        ("400062", {"cont-yn": " "}, "FAILED", "NOT_PUBLISHED"),
+        ("400063", {"cont-yn": "Y", "next-key": "1"}, "FAILED", "NOT_PUBLISHED"),
+    ],
+)
+def test_minutes_that_end_within_a_day_are_all_of_it_where_the_vendor_says_so(
+    database: Database, code: str, headers: Mapping[str, str], at_the_cut: str, before: str
+) -> None:
+    rows = kiwoom.day_of("0900", 300)[:200]
+
+    def answer(asked: Asked) -> Reply:
+        # what was promised does not come
+        is_next = bool(asked.headers.get("next-key"))
+        return Reply(
+            {"stk_min_pole_chart_qry": [] if is_next else rows, "return_code": 0},
+            headers={"cont-yn": "N"} if is_next else headers,
+        )
+
+    load_replayed(
+        database, answer,
+        "--dataset", "ohlcv_minute", "--scope", code, "--from", "2026-09-28", "--to", DAY,
+    )  # fmt: skip
+    cells = ended(database, code)
+    assert {day: how for day, (how, _) in cells.items()} == {"2026-09-28": before, DAY: at_the_cut}
+    assert at_the_cut == "SUCCESS" or "end within the day" in str(cells[DAY][1])
+
+
+def test_a_header_that_is_lost_costs_a_day_that_came_whole_nothing(database: Database) -> None:
+    reply = Reply({"stk_min_pole_chart_qry": kiwoom.day_of("0900", 300), "return_code": 0})
+    load_replayed(
+        database, lambda _asked: reply,
+        "--dataset", "ohlcv_minute", "--scope", "400070", "--from", DAY, "--to", DAY,
+    )  # fmt: skip
+    assert ended(database, "400070") == {DAY: ("SUCCESS", None)}
 
 
 # --- of other days ----------------------------------------------------------------------------------------------------
