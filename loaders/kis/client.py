@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import requests
 import structlog
@@ -54,8 +54,8 @@ class KisSettings(SourceSettings):
     base_url: str = "https://openapi.koreainvestment.com:9443"
     requests_per_minute: float = 960
     concurrency: Concurrency = 8
-    market_division: str = "J"
-    """Venue of prices: J is the exchange, NX is Nextrade, UN is both together."""
+    market_division: Literal["J", "NX", "UN"] = "J"
+    """Venue of minute bars: J is the exchange, NX is Nextrade, UN is both together."""
     investor_etc_class: str = ""
     """`FID_ETC_CLS_CODE` of the flows: documented as empty or 1, users send either and see no difference."""
     token_interval_seconds: float = 61

@@ -7,7 +7,7 @@ from itertools import groupby
 from loaders.collect import Attempt, Collection
 from loaders.feeds import Cell, Outcome, Status
 from loaders.kis.client import Request, ask, pages
-from loaders.kis.prices import QUOTATIONS, yyyymmdd
+from loaders.kis.prices import QUOTATIONS, code_for_vendor, yyyymmdd
 
 
 def _depository(name: str, tr_id: str, records: str = "output1") -> Request:
@@ -151,7 +151,7 @@ def collect_stock_info(collection: Collection, cells: Sequence[Cell]) -> Iterato
             attempt,
             collection,
             STOCK_INFO,
-            {"PRDT_TYPE_CD": "300", "PDNO": cell.scope},
+            {"PRDT_TYPE_CD": "300", "PDNO": code_for_vendor(collection, cell)},
             noted={"base_date": yyyymmdd(cell.day)},
         )
         yield attempt.outcome()

@@ -46,6 +46,9 @@ INVESTORS = Request(
     "output1",
 )
 
+EXCHANGE = "J"
+"""Venue of daily bars and flows: the marts of both know no other one, and would take Nextrade's for the exchange's."""
+
 DAYS_PER_REQUEST = 100
 """Rows after which the vendor cuts daily bars; there is no next page."""
 
@@ -74,6 +77,15 @@ def yyyymmdd(day: date) -> str:
 def listed_codes(collection: Collection, day: date) -> list[str]:
     """Codes of the stocks listed on a day by the lists of every source."""
     return [entry.code for entry in collection.listed(day) if entry.kind == "STOCK"]
+
+
+def code_for_vendor(collection: Collection, cell: Cell) -> str:
+    """The code of a cell as this vendor takes it: with a Q before a note's (ETN), which without one it does not know."""
+    notes: frozenset[str] = collection.once(
+        f"notes {cell.day}",
+        lambda: frozenset(one.code for one in collection.listed(cell.day) if one.kind == "ETN"),
+    )
+    return f"Q{cell.scope}" if cell.scope in notes else cell.scope
 
 
 def request_per_days(days: int, cells: Sequence[Cell]) -> int:
@@ -139,8 +151,8 @@ def _collect_daily(
             collection,
             request,
             {
-                "FID_COND_MRKT_DIV_CODE": settings_of(collection).market_division,
-                "FID_INPUT_ISCD": group[0].scope,
+                "FID_COND_MRKT_DIV_CODE": EXCHANGE,
+                "FID_INPUT_ISCD": code_for_vendor(collection, group[-1]),
                 "FID_INPUT_DATE_1": yyyymmdd(group[0].day),
                 "FID_INPUT_DATE_2": yyyymmdd(group[-1].day),
                 "FID_PERIOD_DIV_CODE": "D",
@@ -245,7 +257,7 @@ def _ask_minutes(
     for number in range(1, MOST_MINUTE_PAGES + 1):
         params = {
             "FID_COND_MRKT_DIV_CODE": division,
-            "FID_INPUT_ISCD": cell.scope,
+            "FID_INPUT_ISCD": code_for_vendor(collection, cell),
             "FID_INPUT_HOUR_1": hour,
             "FID_INPUT_DATE_1": yyyymmdd(cell.day),
             "FID_PW_DATA_INCU_YN": "N",
@@ -394,8 +406,8 @@ def _ask_investors(
     most = INVESTOR_DAYS_PER_ATTEMPT // 10
     for number in range(1, most + 1):
         params = {
-            "FID_COND_MRKT_DIV_CODE": settings.market_division,
-            "FID_INPUT_ISCD": group[0].scope,
+            "FID_COND_MRKT_DIV_CODE": EXCHANGE,
+            "FID_INPUT_ISCD": code_for_vendor(collection, group[-1]),
             "FID_INPUT_DATE_1": end,
             "FID_ORG_ADJ_PRC": "",
             "FID_ETC_CLS_CODE": settings.investor_etc_class,

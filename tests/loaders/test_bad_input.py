@@ -44,6 +44,7 @@ def test_a_wrong_command_says_what_to_do(
     [
         {"KIS_CONCURRENCY": "many"},
         {"KIS_CONCURRENCY": "99"},
+        {"KIS_MARKET_DIVISION": "SOR"},
         {"KRX_PORTAL_REQUESTS_PER_MINUTE": "slowly"},
         {"COLLECT_SINCE": "yesterday"},
         {"LOG_FORMAT": "xml"},

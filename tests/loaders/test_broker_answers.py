@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from loaders import calendar
+from loaders.contracts import raw_tables
 from tests.conftest import Database
 from tests.loaders import test_kiwoom_minutes as kiwoom
 from tests.loaders.test_kis_minutes import DAY, TOKEN, Vendor, envelope, filled, status, whole_day
@@ -214,3 +215,64 @@ def test_one_flow_of_a_day_long_gone_does_not_end_the_paging(
         )  # fmt: skip
     hows = [how for how, _ in ended(database, code).values()]
     assert hows.count("SUCCESS") == (49 if misdated else 50)
+
+
+# --- how a stock is asked for -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_a_note(new_database: Callable[..., Database]) -> Database:
+    """A database whose lists name a note (ETN) and a stock, and in which KIS was asked for the bars of both."""
+    database = new_database()
+    listed = dict.fromkeys(raw_tables()["kiwoom", "ka10099"].vendor_fields, "") | {
+        "listCount": "0000000000010000", "regDay": "20200102",
+    }  # fmt: skip
+    entries = [
+        listed | {"code": "500019", "name": "신한 레버리지 WTI원유 선물 ETN", "marketCode": "60"},
+        listed | {"code": "005930", "name": "삼성전자", "marketCode": "0"},
+    ]
+    run, _ = load_replayed(
+        database,
+        lambda asked: Reply(
+            {"list": entries if asked.fields["mrkt_tp"] == "0" else [], "return_code": 0}
+        ),
+        "--dataset", "stocks",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    bar = filled("ohlcv_daily", "10000") | {
+        "stck_bsop_date": PLAIN_DAY, "acml_vol": "10", "acml_tr_pbmn": "100000", "prdy_vrss": "0", "prdy_vrss_sign": "3",
+    }  # fmt: skip
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/oauth2/tokenP":
+            return Reply(TOKEN)
+        # a note is not known without its letter, nor anything beside the exchange
+        is_known = asked.fields["FID_INPUT_ISCD"] in ("Q500019", "005930")
+        is_of_exchange = asked.fields["FID_COND_MRKT_DIV_CODE"] == "J"
+        return Reply(envelope([bar] if is_known and is_of_exchange else []))
+
+    with replaying(answer) as replay:
+        for code in ("500019", "005930"):
+            run = database.loaders(
+                "load", "--source", "kis", "--dataset", "ohlcv_daily", "--scope", code,
+                "--from", DAY, "--to", DAY,
+                KIS_BASE_URL=replay.base_url, KIS_APP_KEY=replay.account, KIS_APP_SECRET="secret-value",
+                KIS_REQUESTS_PER_MINUTE="0", KIS_MARKET_DIVISION="NX",
+            )  # fmt: skip
+            assert run.returncode == 0, run.stderr
+    return database
+
+
+@pytest.mark.parametrize("code", ["500019", "005930"])
+def test_a_note_is_asked_for_with_its_letter_and_bars_of_the_exchange_whatever_the_venue(
+    with_a_note: Database, code: str
+) -> None:
+    assert ended(with_a_note, code) == {DAY: ("SUCCESS", None)}
+
+
+def test_the_letter_of_a_note_does_not_reach_the_mart(with_a_note: Database) -> None:
+    built = with_a_note.build("ohlcv_daily")
+    assert built.returncode == 0, built.stdout
+    assert with_a_note.rows(
+        "select stock_code, close_price, source from marts.ohlcv_daily order by stock_code"
+    ) == [("005930", 10000, "kis"), ("500019", 10000, "kis")]

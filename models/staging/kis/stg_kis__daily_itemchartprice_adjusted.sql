@@ -12,7 +12,7 @@ fetches as (
 
 final as (
     select
-        fetches.request ->> 'FID_INPUT_ISCD' as stock_code,
+        {{ code_of_note("fetches.request ->> 'FID_INPUT_ISCD'") }} as stock_code,
         {{ to_date8('source_rows.stck_bsop_date') }} as trade_date,
         {{ to_number('source_rows.stck_oprc') }} as open_price,
         {{ to_number('source_rows.stck_hgpr') }} as high_price,

@@ -10,7 +10,7 @@ fetches as (
 
 final as (
     select
-        fetches.request ->> 'FID_INPUT_ISCD' as stock_code,
+        {{ code_of_note("fetches.request ->> 'FID_INPUT_ISCD'") }} as stock_code,
         nullif(source_rows.hts_kor_isnm, '') as stock_name,
         {{ to_number('source_rows.stck_prpr') }} as price_now,
         {{ to_number('source_rows.lstn_stcn') }} as listed_shares_now,

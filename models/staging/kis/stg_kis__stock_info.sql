@@ -10,7 +10,7 @@ fetches as (
 
 final as (
     select
-        fetches.request ->> 'PDNO' as stock_code,
+        {{ code_of_note("fetches.request ->> 'PDNO'") }} as stock_code,
         nullif(trim(source_rows.std_pdno), '') as isin,
         {{ to_date8("fetches.request ->> 'base_date'") }} as list_date,
         nullif(trim(source_rows.prdt_abrv_name), '') as stock_name,

@@ -12,7 +12,7 @@ fetches as (
 
 final as (
     select
-        fetches.request ->> 'FID_INPUT_ISCD' as stock_code,
+        {{ code_of_note("fetches.request ->> 'FID_INPUT_ISCD'") }} as stock_code,
         {{ to_date8('source_rows.stck_bsop_date') }} as trade_date,
         source_rows.stck_cntg_hour as minute_label,
         -- the label is the start of the minute; its seconds say nothing
