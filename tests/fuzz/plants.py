@@ -434,6 +434,7 @@ PLANTS = (
     Plant("volume without value", "of a bar", BARS, FRI, "991320", put(trading_value=0), WARN, "VALUE_WITHOUT_VOLUME"),
     Plant("volume without value", "the reverse", KRX_BARS, FRI, "991320", put(ACC_TRDVOL="0"), WARN, "VALUE_WITHOUT_VOLUME"),
     Plant("volume without value", "of an investor", FLOWS, FRI, "991320", put(bid_value=0), REJECT, "FLOWS_UNBALANCED", {"investor": "개인"}),
+    Plant("volume without value", "flows of nobody on a day with volume", FLOWS, FRI, "990220", scaled(0, *AMOUNTS), REJECT, "NOBODY_TRADED"),
     Plant("volume without value", "of a minute", MINUTES, MINUTE_DAY, "990150", lambda _r, hits, _m: hits[0].update(acml_tr_pbmn=hits[1]["acml_tr_pbmn"]), REJECT, "RUNNING_TOTAL_MISMATCH"),
     # --- a delisted name that trades
     Plant("delisted name trades", "the list of the delisted has one that trades on", EXPIRED, "", "991050", added(code="991390", isin="KR7991390006", kr_name="샘플테크20", delisted_date=20260507), TEST, "delisted krx 991390 2026-05-07"),

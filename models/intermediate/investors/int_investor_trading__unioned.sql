@@ -416,6 +416,10 @@ checked as (
                         leaves_buy_value > 10 * leaves_buy_volume * day_high + value_tolerance
                         or 10 * (leaves_buy_value + value_tolerance) < leaves_buy_volume * day_low
                         then 'VALUE_WRONG_UNIT'
+                end,
+                -- zeros in place of what is not known yet
+                case
+                    when greatest(leaves_buy_volume, leaves_sell_volume) = 0 and day_volume > 0 then 'NOBODY_TRADED'
                 end
             ],
             null
