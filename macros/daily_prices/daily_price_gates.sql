@@ -28,6 +28,11 @@ funds as (
         not in (select held.source, held.trade_date, held.is_fund from held)
 {%- endmacro %}
 
+{#  Condition on rows of a mart of daily prices, for meta.part_held_by: gates judge funds apart (etf_prices)  #}
+{% macro is_of_a_fund() -%}
+    stock_code in ({{ funds_listed() }})
+{%- endmacro %}
+
 {% macro funds_listed() -%}
     select stock_code
     from {{ ref('stocks') }}

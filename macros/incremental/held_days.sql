@@ -5,12 +5,12 @@
     number of other models.
 #}
 
-{#  Gate tables that a node is made of and that judge the dataset that its meta.held_by names  #}
-{% macro gates_above(node) -%}
+{#  Gate tables that a node is made of and that judge a dataset  #}
+{% macro gates_above(node, dataset) -%}
     {%- set found, queue = [], [node.unique_id] -%}
     {#-  the list grows while it is walked  -#}
     {%- for id in queue -%}
-        {%- if graph.nodes[id].config.meta.get('gates') == node.config.meta.held_by -%}{%- do found.append(id) -%}{%- endif -%}
+        {%- if graph.nodes[id].config.meta.get('gates') == dataset -%}{%- do found.append(id) -%}{%- endif -%}
         {%- for parent in graph.nodes[id].depends_on.nodes if parent.startswith('model.') and parent not in queue -%}
             {%- do queue.append(parent) -%}
         {%- endfor -%}
@@ -18,10 +18,10 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{#  Days of the dataset that meta.held_by names, of the model at hand or another node, which as a whole stay as they were; as texts  #}
-{% macro held_days(node_id=none) -%}
-    {%- set found, node_at_hand = [], graph.nodes[node_id or model.unique_id] -%}
-    {%- for id in gates_above(node_at_hand) -%}
+{#  Days of a dataset that the gates above a node hold as a whole, as texts  #}
+{% macro held_days(node, dataset) -%}
+    {%- set found = [] -%}
+    {%- for id in gates_above(node, dataset) -%}
         {%- set node = graph.nodes[id] -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if relation -%}
@@ -31,6 +31,28 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return(found | unique | sort | list) }}
+{%- endmacro %}
+
+{#
+    Days among some of which the model at hand keeps what it has, since a dataset is held on them: the last good state, unless
+    that is what is held now. As texts.
+#}
+{% macro days_as_last_good(dataset, days) -%}
+    {%- set held = held_days(graph.nodes[model.unique_id], dataset) | select('in', days) | list -%}
+    {{ return(held | reject('in', days_refuted(held, dataset)) | list if held else []) }}
+{%- endmacro %}
+
+{#
+    Condition on rows of the days at hand that stay as they were last good, or none. A dataset's gate judges some rows of a day
+    apart from the others (meta.part_held_by: the dataset, and the name of a macro that gives the condition on those rows).
+#}
+{% macro rows_as_last_good(days) -%}
+    {%- set conditions = [] -%}
+    {%- for dataset, part in model.config.meta.get('part_held_by', {}).items() -%}
+        {%- set held = days_as_last_good(dataset, days) -%}
+        {%- if held -%}{%- do conditions.append('(' ~ lies_on_days(model.config.meta, held) ~ ' and ' ~ context[part]() ~ ')') -%}{%- endif -%}
+    {%- endfor -%}
+    {{ return('(' ~ conditions | join(' or ') ~ ')' if conditions else none) }}
 {%- endmacro %}
 
 {#
@@ -77,17 +99,21 @@
     {%- for id in selected_resources if id.startswith('model.') -%}
         {%- set node = graph.nodes[id] -%}
         {%- set meta = node.config.meta -%}
-        {%- set days = held_days(id) if meta.get('held_by') else [] -%}
-        {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) if days else none -%}
-        {%- if relation -%}
-            {%- do lost.extend(run_query(
-                "select distinct '" ~ node.name ~ " ' || " ~ day_of_row(meta) ~ ' from ' ~ relation ~ ' where ' ~ lies_on_days(meta, days)
-            ).columns[0].values()) -%}
-        {%- endif -%}
+        {%- set parts = meta.get('part_held_by', {}) -%}
+        {%- for dataset in ([meta.held_by] if meta.get('held_by') else []) + (parts | list) -%}
+            {%- set days = held_days(node, dataset) -%}
+            {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) if days else none -%}
+            {%- if relation -%}
+                {%- do lost.extend(run_query(
+                    "select distinct '" ~ node.name ~ " ' || " ~ day_of_row(meta) ~ ' from ' ~ relation ~ ' where '
+                    ~ lies_on_days(meta, days) ~ (' and ' ~ context[parts[dataset]]() if dataset in parts else '')
+                ).columns[0].values()) -%}
+            {%- endif -%}
+        {%- endfor -%}
     {%- endfor -%}
     {%- if lost -%}
         {{ exceptions.raise_compiler_error(
-            'a full refresh would lose what gates hold as it was last good: ' ~ lost | sort | join(', ')
+            'a full refresh would lose what gates hold as it was last good: ' ~ lost | unique | sort | join(', ')
             ~ '. Look at quality.held_days and retract or review these answers first; or let the days go with'
             ~ " --vars 'full_refresh_loses_held_days: true'"
         ) }}

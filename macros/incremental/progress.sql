@@ -143,16 +143,13 @@
 
 {#
     Days to rebuild as a list of texts, or none when everything is to be built. Days on which a gate holds back the dataset that
-    meta.held_by names are not among them: the table keeps what it has of them, which is the last good state, unless that is
-    what is held now.
+    meta.held_by names are not among them: the table keeps what it has of them.
 #}
 {% macro days_to_rebuild() -%}
     {%- if not execute or not is_incremental() -%}{{ return(none) }}{%- endif -%}
     {%- set days = changed_days() -%}
     {%- if days and model.config.meta.get('held_by') -%}
-        {%- set held = held_days() | select('in', days) | list -%}
-        {%- if held -%}{%- set held = held | reject('in', days_refuted(held)) | list -%}{%- endif -%}
-        {%- set days = days | reject('in', held) | list -%}
+        {%- set days = days | reject('in', days_as_last_good(model.config.meta.held_by, days)) | list -%}
     {%- endif -%}
     {%- if days and model.config.meta.get('with_next_sessions') -%}
         {%- do days.extend(neighbouring_sessions('next_session', days, model.config.meta.with_next_sessions)) -%}
@@ -165,12 +162,12 @@
 {%- endmacro %}
 
 {#
-    Days among those held as a whole of which the table has the very answers that are held: its gate did not hold them when it ran
-    last, and nothing has come of them since. It was something else that told: the bars of the day, the session before.
+    Days among those of a dataset held as a whole of which the table has the very answers that are held: the gate did not hold them
+    when it ran last, and nothing has come of them since. It was something else that told: the bars of the day, the session before.
 #}
-{% macro days_refuted(held) -%}
+{% macro days_refuted(held, dataset) -%}
     {%- set meta, gates = model.config.meta, [] -%}
-    {%- for id in gates_above(model) -%}{%- do gates.append(graph.nodes[id].name) -%}{%- endfor -%}
+    {%- for id in gates_above(model, dataset) -%}{%- do gates.append(graph.nodes[id].name) -%}{%- endfor -%}
     {%- set query -%}
         select day
         from unnest('{ {{- held | join(",") -}} }'::text[]) as held (day)

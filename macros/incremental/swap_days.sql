@@ -1,7 +1,8 @@
 {#
     Incremental strategies that replace whole days, so that rows and days which disappeared upstream go too.
 
-    swap_days: the days to rebuild are deleted and inserted again; of compressed ones what differs (in_names_that_differ).
+    swap_days: the days to rebuild are deleted and inserted again; of compressed ones what differs (in_names_that_differ), and
+    nothing of rows that stay as they were last good (rows_as_last_good).
     swap_from_day: everything from the first day to rebuild on is; for tables whose rows lean on their predecessors.
 
     The days stand in the SQL as constants: the planner sees them and uses the index.
@@ -140,6 +141,7 @@
 {% macro get_incremental_swap_days_sql(arg_dict) -%}
     {%- set days = days_to_rebuild() -%}
     {%- set condition = lies_on_days(model.config.meta, days) if days -%}
+    {%- set kept = rows_as_last_good(days) if days -%}
     {%- set names = none -%}
     {%- if takes_the_place_of_nothing() %}
         {{ prepare_for_days(arg_dict['target_relation'], days) }}
@@ -147,6 +149,11 @@
         {{ record_new_rows(arg_dict['target_relation'], days) }}
         drop view {{ arg_dict['temp_relation'] }};
     {%- else %}
+        {%- if kept %}
+        {%- set condition = condition ~ ' and not ' ~ kept %}
+        {#-  and one name of them that another source has does not stand beside them  #}
+        delete from {{ arg_dict['temp_relation'] }} where {{ kept }};
+        {%- endif %}
         {%- if days %}
         {{ prepare_for_days(arg_dict['target_relation'], days) }}
         {{ record_swapped_rows(arg_dict, condition) }}

@@ -164,3 +164,64 @@ def test_days_noted_by_an_older_version_are_looked_at_again_and_not_lost(
     project.dbt("run")
     assert rebuilt(project)["published"] == []
     assert rows(project) == before
+
+
+# rows of scope `b` are judged apart from the others
+PARTS = {
+    "trading_calendar": MODELS["trading_calendar"],
+    "gated": SWAPPED.replace(
+        "META", "{'day_column': 'trade_date', 'datasets': ['bars'], 'gates': 'of_b'}"
+    )
+    + """
+        select time as trade_date, scope as source, value < 10 as is_held, value < 10 as is_day_held
+        from {{ ref('bars') }}
+        where scope = 'b' {{ and_in_days_to_rebuild('time') }}
+    """,
+    "mixed": SWAPPED.replace(
+        "META",
+        "{'day_column': 'time', 'datasets': ['bars'], 'held_by': 'bars', 'part_held_by': {'of_b': 'is_b'}}",
+    )
+    + """
+        select bars.time, bars.scope, bars.value from {{ ref('bars') }} as bars
+        left join {{ ref('gated') }} as gated on bars.time = gated.trade_date and bars.scope = gated.source
+        where not coalesce(gated.is_held, false) {{ and_in_days_to_rebuild('bars.time') }}
+    """,
+}
+
+
+@pytest.fixture
+def parts(
+    new_database: Callable[..., Database], tmp_path_factory: pytest.TempPathFactory
+) -> SmallProject:
+    project = SmallProject.write(tmp_path_factory.mktemp("parts") / "project", new_database())
+    for name, query in PARTS.items():
+        (project.folder / "models" / f"{name}.sql").write_text(query, encoding="utf-8")
+    (project.folder / "macros" / "is_b.sql").write_text(
+        "{% macro is_b() %}scope like 'b%'{% endmacro %}", encoding="utf-8"
+    )
+    return project
+
+
+def test_a_part_that_is_held_stays_and_the_rest_of_its_day_moves_on(parts: SmallProject) -> None:
+    parts.collect(1, MONDAY, a=20, b=30)
+    parts.dbt("run")
+    parts.collect(2, MONDAY, a=21, b=5, bb=7)
+    parts.dbt("run")
+    # nor does another row of the part come in beside those that stay
+    assert parts.table("mixed") == [(MONDAY, "a", 21), (MONDAY, "b", 30)]
+    parts.collect(3, MONDAY, a=22, b=6)
+    parts.dbt("run")
+    assert parts.table("mixed") == [(MONDAY, "a", 22), (MONDAY, "b", 30)]
+    lost = parts.failing("run", "--full-refresh")
+    assert f"a full refresh would lose what gates hold as it was last good: mixed {MONDAY}" in lost
+    parts.collect(4, MONDAY, a=22, b=40, bb=50)
+    parts.dbt("run")
+    assert parts.table("mixed") == [(MONDAY, "a", 22), (MONDAY, "b", 40), (MONDAY, "bb", 50)]
+
+
+def test_a_part_that_was_never_good_is_not_there(parts: SmallProject) -> None:
+    parts.collect(1, MONDAY, a=20, b=5)
+    parts.dbt("run")
+    parts.collect(2, MONDAY, a=21, b=6)
+    parts.dbt("run")
+    assert parts.table("mixed") == [(MONDAY, "a", 21)]

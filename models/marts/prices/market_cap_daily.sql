@@ -5,11 +5,13 @@
         'day_column': 'time',
         'datasets': ['ohlcv_daily'],
         'held_by': 'ohlcv_daily',
+        'part_held_by': {'etf_prices': 'is_of_a_fund'},
         'timeseries': {'native_partitions': none, 'chunk_interval': 'timeseries_daily_chunk_interval'},
     },
     indexes=[{'columns': ['time']}],
 ) }}
 
+-- the funds of a day that is held stay: depends_on: {{ ref('stocks') }}
 with
 
 daily_prices as (
