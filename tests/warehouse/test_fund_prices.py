@@ -180,7 +180,9 @@ def test_a_fund_that_no_list_names_is_a_fund_all_the_same(
     database = new_database(sample=True)
     for dataset in ("stocks", "ohlcv_daily"):
         load(database, "krx", "--dataset", dataset, *DAYS, **simulator_without_portal.environment)
-    built = database.build("ohlcv_daily", "market_cap_daily", "adjustment_factors", "stocks")
+    built = database.build(
+        "ohlcv_daily", "market_cap_daily", "adjustment_factors", "stock_universe_daily"
+    )
     assert built.returncode == 0, built.stdout
     assert database.rows(
         "select stock_code, market, security_type, is_active from marts.stocks where stock_code like '9930%' order by 1"
@@ -190,3 +192,16 @@ def test_a_fund_that_no_list_names_is_a_fund_all_the_same(
         "select count(*) from marts.adjustment_factors"
         " where stock_code like '9930%' and factor <> 1 and kind <> 'DISTRIBUTION'"
     ) == [(0,)]
+    # and it was one on the evening of each day, before any list
+    assert set(
+        database.rows(
+            "select stock_code, valid_from, market, security_type, known_basis from marts.stocks_history"
+            " where stock_code like '9930%' and known_to is null"
+        )
+    ) == {(code, FIRST, "KOSPI", "ETF", "PUBLISHED") for code in FUNDS}
+    assert set(
+        database.rows(
+            "select stock_code, time, market, security_type, close_price, upper_limit_price"
+            " from marts.stock_universe_daily where stock_code like '9930%'"
+        )
+    ) == {(code, day, "KOSPI", "ETF", close, None) for code, day, *_, close, _, _, _ in expected()}

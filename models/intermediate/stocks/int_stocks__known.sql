@@ -133,9 +133,10 @@ unioned as (
         list_date,
         null as isin,
         stock_name,
-        market,
-        segment,
-        null as security_type,
+        -- the file of funds is one of KOSPI
+        case market when 'ETF' then 'KOSPI' else market end as market,
+        case segment when 'ETF' then 'KOSPI' else segment end as segment,
+        case market when 'ETF' then 'ETF' end as security_type,
         null as stock_kind,
         null as listing_date,
         listed_shares,
@@ -276,7 +277,11 @@ described as (
         case when merged.segment like merged.market || '%' then merged.segment else merged.market end as segment,
         {{ security_type_of_stock('merged') }} as security_type,
         merged.listing_date,
-        case when merged.listed_shares between 0 and 1e18 then merged.listed_shares end as listed_shares,
+        -- what lists said of funds before this was left out there
+        case
+            when merged.listed_shares between 0 and 1e18 and coalesce(merged.security_type, '') not in ('ETF', 'ETN')
+                then merged.listed_shares
+        end as listed_shares,
         merged.is_active
     from merged
     inner join evenings

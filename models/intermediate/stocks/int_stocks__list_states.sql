@@ -102,15 +102,32 @@ unioned as (
     {{ listed_stocks('cells', attributes, ['attempt_id', 'known_at', 'known_date', 'known_basis']) }}
 ),
 
+funds as (
+    select vendor_type
+    from {{ ref('security_types') }}
+    where security_type in ('ETF', 'ETN')
+),
+
 -- answers cut by code prefix overlap: the vendor matches a prefix anywhere in the code
 numbered as (
     select
-        *,
+        {% for column in ['source', 'scope', 'list_date', 'attempt_id', 'known_at', 'known_date', 'known_basis', 'stock_code'] %}
+        unioned.{{ column }},
+        {% endfor %}
+        {% for attribute in attributes if attribute != 'listed_shares' %}
+        unioned.{{ attribute }},
+        {% endfor %}
+        -- those of a fund change every day: market_cap_daily tells them, and no state of it
+        case when funds.vendor_type is null then unioned.listed_shares end as listed_shares,
+        unioned.fetch_id,
+        unioned.row_number,
         row_number() over (
-            partition by source, scope, attempt_id, list_date, stock_code order by fetch_id, row_number
+            partition by unioned.source, unioned.scope, unioned.attempt_id, unioned.list_date, unioned.stock_code
+            order by unioned.fetch_id, unioned.row_number
         ) as occurrence
     from unioned
-    where stock_code ~ '^[0-9][0-9A-Z]{5}$'
+    left join funds on unioned.vendor_security_type = funds.vendor_type
+    where unioned.stock_code ~ '^[0-9][0-9A-Z]{5}$'
 ),
 
 present as (

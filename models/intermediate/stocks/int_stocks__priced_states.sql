@@ -1,6 +1,7 @@
 -- What a source's daily files said of a stock: one row per source, stock and session on which name, market or listed
 -- shares were others than on its bar before, and on which the files of its market went on without it. KONEX files may
 -- leave out what did not trade: absence from them says nothing. Files asked for by stock say nothing about the absent.
+-- Funds have a file of their own, which tells no market: it counts as one, ETF.
 -- A file speaks as it stood when the next session opened: what was corrected later was not known with it.
 {{ config(
     materialized='incremental',
@@ -17,6 +18,12 @@
     'source', 'market', 'segment', 'stock_code', 'list_date', 'stock_name', 'listed_shares', 'fetch_id', 'row_number',
 ] %}
 
+{%- set is_told_as_fund %}(
+            bars.vendor_market is null
+            and (bars.source, bars.stock_code) in (select funds.source, funds.stock_code from funds)
+        )
+{%- endset %}
+
 with
 
 bars as not materialized (
@@ -27,6 +34,14 @@ bars as not materialized (
 
 markets as (
     select * from {{ ref('markets') }}
+),
+
+funds as (
+    select
+        source,
+        stock_code
+    from {{ ref('int_stocks__last_priced') }}
+    where is_fund
 ),
 
 answers as (
@@ -46,18 +61,22 @@ answers as (
 placed as (
     select
         bars.source,
-        markets.market,
-        case when markets.segment like markets.market || '%' then markets.segment else markets.market end as segment,
+        coalesce(markets.market, 'ETF') as market,
+        case when markets.segment like markets.market || '%' then markets.segment else coalesce(markets.market, 'ETF') end
+            as segment,
         bars.stock_code,
         bars.trade_date as list_date,
         bars.stock_name,
-        bars.listed_shares,
+        -- those of a fund change every day: market_cap_daily tells them, and no state of it
+        case when markets.market is not null then bars.listed_shares end as listed_shares,
         bars.fetch_id,
         bars.row_number,
         bars.broken_rules = '' as is_sound
     from bars
-    inner join markets on bars.vendor_market = markets.vendor_market
-    where bars.stock_code ~ '^[0-9][0-9A-Z]{5}$'
+    left join markets on bars.vendor_market = markets.vendor_market
+    where
+        bars.stock_code ~ '^[0-9][0-9A-Z]{5}$'
+        and (markets.market is not null or {{ is_told_as_fund }})
 ),
 
 {% if is_incremental() %}
@@ -77,19 +96,23 @@ counted_by_word as (
         trade_date,
         count(*) as stock_count
     from bars
-    where stock_code ~ '^[0-9][0-9A-Z]{5}$'
+    where
+        stock_code ~ '^[0-9][0-9A-Z]{5}$'
+        and (vendor_market is not null or {{ is_told_as_fund }})
     group by source, vendor_market, trade_date
 ),
 
 counted as (
     select
         counted_by_word.source,
-        markets.market,
+        coalesce(markets.market, 'ETF') as market,
         counted_by_word.trade_date as list_date,
         sum(counted_by_word.stock_count) as stock_count
     from counted_by_word
-    inner join markets on counted_by_word.vendor_market = markets.vendor_market
-    group by counted_by_word.source, markets.market, counted_by_word.trade_date
+    left join markets on counted_by_word.vendor_market = markets.vendor_market
+    -- an unknown word is no market's, and no fund's
+    where markets.market is not null or counted_by_word.vendor_market is null
+    group by counted_by_word.source, coalesce(markets.market, 'ETF'), counted_by_word.trade_date
     {% if is_incremental() %}
     union all
     select

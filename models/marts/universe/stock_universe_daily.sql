@@ -247,7 +247,7 @@ ticked as (
             and (described.time < price_limits.valid_to or price_limits.valid_to is null)
     left join ticks
         on
-            described.market = ticks.market
+            case when described.security_type in ('ETF', 'ETN') then 'ETF' else described.market end = ticks.market
             and described.time >= ticks.valid_from
             and (described.time < ticks.valid_to or ticks.valid_to is null)
 ),
