@@ -111,7 +111,9 @@ funds as (
 -- answers cut by code prefix overlap: the vendor matches a prefix anywhere in the code
 numbered as (
     select
-        {% for column in ['source', 'scope', 'list_date', 'attempt_id', 'known_at', 'known_date', 'known_basis', 'stock_code'] %}
+        {% for column in [
+            'source', 'scope', 'list_date', 'attempt_id', 'known_at', 'known_date', 'known_basis', 'stock_code',
+        ] %}
         unioned.{{ column }},
         {% endfor %}
         {% for attribute in attributes if attribute != 'listed_shares' %}

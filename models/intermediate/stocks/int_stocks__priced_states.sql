@@ -62,8 +62,11 @@ placed as (
     select
         bars.source,
         coalesce(markets.market, 'ETF') as market,
-        case when markets.segment like markets.market || '%' then markets.segment else coalesce(markets.market, 'ETF') end
-            as segment,
+        case
+            when markets.market is null then 'ETF'
+            when markets.segment like markets.market || '%' then markets.segment
+            else markets.market
+        end as segment,
         bars.stock_code,
         bars.trade_date as list_date,
         bars.stock_name,
