@@ -344,12 +344,14 @@ class _Walk:
         oldest: the day that it has come down to by the labels of its pages, whatever a single one of them says.
         is_cut: the pages before promised one more, and it was empty; or the last one does not say whether there is more.
         is_repeated: a page came twice.
+        awaited: days, as YYYYMMDD, that other calls of the stock tell already.
     """
 
     days: set[str] = field(default_factory=set)
     oldest: str = "99999999"
     is_cut: bool = False
     is_repeated: bool = False
+    awaited: set[str] = field(default_factory=set)
 
 
 def _walk_back(
@@ -398,7 +400,7 @@ def _outcome_by_day(
     doubted: Set[str] = frozenset(),
     doubt: str | None = None,
 ) -> Outcome:
-    """A day that the answers lack is EMPTY, or not yet published when it is today.
+    """A day that the answers lack is EMPTY, or not yet published when it is today or awaited.
 
     Days before the oldest that came are asked for again where the vendor only repeated itself, or sent nothing where it had
     promised more, or did not say whether there is more. Those of `doubted`, YYYYMMDD, have failed, for the reason `doubt`.
@@ -406,7 +408,9 @@ def _outcome_by_day(
     oldest = walk.oldest if walk.days and (walk.is_cut or walk.is_repeated) else ""
     statuses = {
         cell: Status.NOT_PUBLISHED
-        if cell.day == collection.now.date() or _yyyymmdd(cell.day) < oldest
+        if cell.day == collection.now.date()
+        or _yyyymmdd(cell.day) < oldest
+        or _yyyymmdd(cell.day) in walk.awaited
         else Status.EMPTY
         for cell in group
         if _yyyymmdd(cell.day) not in walk.days
@@ -567,23 +571,16 @@ def _collect_investors(collection: Collection, cells: Sequence[Cell]) -> Iterato
                     break
             if attempt.is_stopped:
                 break
-        # a day counts as there when all six calls have it; what some of them have is no day without data
+        # a day counts as there when all six calls have it; one that some of them have is no day without data
         told_by_all = set.intersection(*(walk.days for walk in walks))
-        told_by_some = set.union(*(walk.days for walk in walks)) - told_by_all
         together = _Walk(
             days=told_by_all,
+            awaited=set.union(*(walk.days for walk in walks)) - told_by_all,
             oldest=max(walk.oldest for walk in walks),
             is_cut=any(walk.is_cut for walk in walks),
             is_repeated=any(walk.is_repeated for walk in walks),
         )
-        yield _outcome_by_day(
-            attempt,
-            collection,
-            group,
-            together,
-            told_by_some,
-            f"kiwoom {INVESTORS}: some of the six calls of a stock (volume, value; net, buy, sell) tell the day, others do not",
-        )
+        yield _outcome_by_day(attempt, collection, group, together)
 
 
 def _stock_codes(collection: Collection, day: date) -> list[str]:
