@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from loaders import calendar
+from loaders.errors import AnswerRejectedError
 from loaders.payload import Rows, SentRecords
 
 if TYPE_CHECKING:
@@ -32,6 +33,21 @@ FUNDS = "ETF"
 FUNDS_SINCE = date(2002, 10, 14)
 """The first two began to trade."""
 STOCK_CODE = re.compile(r"[0-9][0-9A-Z]{5}")
+
+
+def refuse_other_stock(question: str, asked: str | None, told: object) -> None:
+    """Refuse what is told of another stock than the one asked for: rows that name none would be published as this one's.
+
+    Codes are told with letters or zeros before them (A005930), with a venue behind them (005930_NX), or not at all.
+
+    Raises:
+        AnswerRejectedError: the two are not the same.
+    """
+    code, of = (str(text or "").strip().partition("_")[0] for text in (asked, told))
+    if code and of and not of.endswith(code[-6:]):
+        raise AnswerRejectedError(
+            f"{question}: asked for {asked}, the answer is of {told!r}; it is kept out"
+        )
 
 
 class Status(StrEnum):

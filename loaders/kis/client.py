@@ -19,7 +19,7 @@ from loaders.errors import (
     SourceStoppedError,
     TokenRefusedError,
 )
-from loaders.feeds import Answer
+from loaders.feeds import Answer, refuse_other_stock
 from loaders.payload import parse_object, says_something
 from loaders.tokens import Token, TokenStore
 
@@ -278,7 +278,7 @@ def ask(
 
     def read(parsed: Any) -> Records:
         records = _read(request, parsed)
-        _check_code(request, params, parsed)
+        _check_stock(request, params, parsed)
         envelope.update(parsed)
         return records
 
@@ -364,20 +364,13 @@ def _read(request: Request, parsed: Any) -> Records:
     return records
 
 
-def _check_code(request: Request, params: Mapping[str, str], parsed: Mapping[str, Any]) -> None:
-    """Refuse what is told of another stock than the one asked for: its rows name none, and would be published as this one's.
-
-    Where an answer names its stock it does so in one record, with letters or zeros before the code or without.
-    """
+def _check_stock(request: Request, params: Mapping[str, str], parsed: Mapping[str, Any]) -> None:
+    """Where an answer names its stock it does so in one record beside the rows, or in the only one."""
     asked = params.get("FID_INPUT_ISCD") or params.get("PDNO")
     for record in (parsed.get("output1"), parsed.get("output")):
-        if not asked or not isinstance(record, dict):
-            continue
-        told = str(record.get("stck_shrn_iscd") or record.get("pdno") or "").strip()
-        if told and not told.endswith(asked[-6:]):
-            raise AnswerRejectedError(
-                f"kis {request.endpoint}: asked for {asked}, the answer is of {told!r}; it is kept out"
-            )
+        if isinstance(record, dict):
+            told = record.get("stck_shrn_iscd") or record.get("pdno")
+            refuse_other_stock(f"kis {request.endpoint}", asked, told)
 
 
 FIRST_REPEAT = 2

@@ -33,6 +33,7 @@ from loaders.feeds import (
     Status,
     cell_by_cell,
     is_day,
+    refuse_other_stock,
     scope_by_scope,
 )
 from loaders.payload import parse_object, says_something
@@ -182,15 +183,6 @@ def _records(parsed: Any, api_id: str) -> Sequence[Any]:
     return [record for record in records if says_something(record)]
 
 
-def _check_code(api_id: str, body: Mapping[str, str], parsed: Mapping[str, Any]) -> None:
-    """Refuse what is told of another stock than the one asked for: its rows name none, and would be published as this one's."""
-    asked, told = body.get("stk_cd"), str(parsed.get("stk_cd") or "").strip()
-    if asked and told and not told.partition("_")[0].endswith(asked.partition("_")[0][-6:]):
-        raise AnswerRejectedError(
-            f"kiwoom {api_id}: asked for {asked}, the answer is of {told!r}; it is kept out"
-        )
-
-
 def _is_busy(response: requests.Response) -> bool:
     if len(response.content) > 500 or b"return_code" not in response.content:
         return False
@@ -226,7 +218,7 @@ def _ask(
         if was_refused:
             return []
         records = _records(parsed, api_id)
-        _check_code(api_id, body, parsed)
+        refuse_other_stock(f"kiwoom {api_id}", body.get("stk_cd"), parsed.get("stk_cd"))
         return records
 
     refused: str | None = None
