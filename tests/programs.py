@@ -1,9 +1,10 @@
 """dbt and the loaders, each run in a process of its own that has their libraries loaded already.
 
-Reading the libraries takes dbt and the loaders two seconds of processor time at every start, and the tests start them many
-hundred times. A forkserver of the standard library reads them once; each run is then a fork of it that executes what a
-user starts (the script `dbt`, the module `loaders`) with an environment, a working folder and an output of its own. The
-tests of the commands, of crashes and of two runs at once start whole programs, as users do.
+Reading the libraries takes dbt and the loaders two seconds of processor time at every start, what dbt makes of its own
+classes then one or two more, and the tests start them many hundred times. A forkserver of the standard library does that
+once; each run is then a fork of it that executes what a user starts (the script `dbt`, the module `loaders`) with an
+environment, a working folder and an output of its own. The tests of the commands, of crashes and of two runs at once start
+whole programs, as users do.
 """
 
 import multiprocessing
@@ -19,7 +20,9 @@ DBT = Path(sys.executable).parent / "dbt"
 """The script; every other program is a module."""
 
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.postgres", "loaders.__main__"])
+_PROCESSES.set_forkserver_preload(
+    ["tests.readied_dbt", "dbt.adapters.postgres", "loaders.__main__"]
+)
 
 
 def run(
