@@ -2,7 +2,8 @@
 
 What dbt makes of its own classes at first use (readers, writers and schemas of nodes and settings) takes it more processor
 time than reading the project, and compiling macros a fifth of what it takes to build models. A project of one node of each
-kind (but of unit tests, which dbt reads with threads), and of the macros of this one, has it done once. Nothing else stays of that: what is compiled is found by its text.
+kind (but of unit tests, which dbt reads with threads), and of the macros of this one, has it done once. Nothing else stays
+of that: what is compiled is found by its text.
 """
 
 import contextlib
