@@ -7,24 +7,29 @@ inserted by hand. So every ratio is of the same moments, and the last days show 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from statistics import mean, median
 
+import adbc_driver_postgresql.dbapi
+import orjson
 import psycopg
+import pyarrow as pa
 import pytest
+from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from loaders import calendar, catalogue
 from loaders.batches import collect_feed
+from loaders.collect import PARTS_AT_ONCE
 from loaders.config import RunSettings
-from loaders.database import connect, read_warehouse
+from loaders.database import connect, connection_parameters, read_warehouse
 from loaders.feeds import Cell, Status
 from loaders.kis import api
 from loaders.kis.client import KisSettings
 from tests.bench import report as limits
 from tests.bench.builds import build
-from tests.bench.minute_market import ROWS, Pages, PagesCollection, csv_of, market
+from tests.bench.minute_market import COLUMNS, ROWS, Pages, PagesCollection, csv_of, market
 from tests.bench.report import Report, stop_watch
 from tests.conftest import Database
 
@@ -50,6 +55,7 @@ class Seconds:
     """What every day took, by kind of work."""
 
     copy: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
     load: list[float] = field(default_factory=list)
     by_hand: list[float] = field(default_factory=list)
     models: list[float] = field(default_factory=list)
@@ -67,7 +73,8 @@ def database(new_database: Callable[..., Database], report: Report) -> Iterator[
             patch.setenv(name, value)
         report.add_server(connection)
         connection.execute(
-            f"create schema bench; create table bench.raw_rows (like {RAW} including defaults)"
+            f"create schema bench; create table bench.raw_rows (like {RAW} including defaults);"
+            f" create table bench.bare_rows (like {RAW} including all)"
         )
         # what a day needs beside itself, and the tables of a warehouse that has been built before
         build(
@@ -126,6 +133,37 @@ def load(connection: psycopg.Connection, day: date, pages: Pages) -> float:
     return watch[0]
 
 
+def bare(connection: psycopg.Connection, pages: Pages) -> float:
+    """What no way from these pages to that table can do without, one step after the other: JSON, Arrow, ADBC."""
+    connection.execute("truncate bench.bare_rows")
+    bodies = [body for of_a_name in pages.pages.values() for _, body in of_a_name]
+    struct = pa.struct([(name, pa.string()) for name in COLUMNS])
+    with stop_watch() as watch:
+        # as many pages at once as a batch of the loaders puts into Arrow
+        values = pa.concat_arrays(
+            pa.array(
+                list(chain.from_iterable(orjson.loads(body)["output2"] for body in some)), struct
+            )
+            for some in (
+                bodies[n : n + PARTS_AT_ONCE] for n in range(0, len(bodies), PARTS_AT_ONCE)
+            )
+        )
+        lineage = {
+            "_fetch_id": pa.repeat(pa.scalar(1, pa.int64()), len(values)),
+            "_row_number": pa.array(range(len(values)), pa.int32()),
+            "_dlt_load_id": pa.repeat(pa.scalar("1790000000.0000000"), len(values)),
+        }
+        table = pa.table(dict(zip(COLUMNS, values.flatten(), strict=True)) | lineage)
+        with (
+            adbc_driver_postgresql.dbapi.connect(make_conninfo(**connection_parameters())) as adbc,
+            adbc.cursor() as cursor,
+        ):
+            cursor.adbc_ingest("bare_rows", table, mode="append", db_schema_name="bench")
+            adbc.commit()
+    assert connection.execute("select count(*) from bench.bare_rows").fetchone() == (ROWS,)
+    return watch[0]
+
+
 def insert(connection: psycopg.Connection, day: date) -> float:
     """The rows of a day by hand into a table like the mart, which holds the days before it too."""
     statement = (BASELINES / "minutes_by_hand.psql").read_text(encoding="utf-8")
@@ -165,6 +203,7 @@ def seconds(database: Database) -> Seconds:
             rows, pages = csv_of(day, bars), Pages.of(day, bars)
             connection.execute("checkpoint")
             took.copy.append(copy(connection, rows))
+            took.bare.append(bare(connection, pages))
             took.load.append(load(connection, day, pages))
             # alternately before and after, so that neither always finds the rows warm
             if number % 2:
@@ -180,6 +219,7 @@ def seconds(database: Database) -> Seconds:
 
 def test_load(seconds: Seconds, report: Report) -> None:
     report.add(limits.LOAD, median(seconds.load), median(seconds.copy))
+    report.add(limits.LOAD_FLOOR, median(seconds.bare), median(seconds.copy))
 
 
 def test_mart(seconds: Seconds, report: Report) -> None:

@@ -87,11 +87,16 @@ BACK_FILL = Limit(
 BUDGET = (LOAD, MINUTES, NEW_DAY, ONE_STOCK, ON_DISK, BACK_FILL)
 
 # What else is held.
+LOAD_FLOOR = Limit(
+    "read the JSON of the same pages, make Arrow of it, copy that by ADBC into the raw table: nothing else",
+    "the same COPY",
+)  # fmt: skip
 LOAD_DAYS = Limit("load of the eighth day of minutes", "of the first", 1.3, 1.1)
 BUILD_DAYS = Limit("raw → `ohlcv_minute` of the eighth day of minutes", "of the first", 1.3, 1.1)
 SNAPSHOTS = Limit(
     "replay of snapshots, a business date when 240 are taken", "a business date at the start", 1.3, 1.1
 )  # fmt: skip
+BUILD_FLOOR = Limit("`dbt build` of a warehouse without data", "the same `to_sql`")
 UNIVERSE = Limit("`stock_universe_daily`, a new day", "a market-year of it, a session")
 
 
