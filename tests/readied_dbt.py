@@ -8,6 +8,7 @@ of that: what is compiled is found by its text.
 
 import contextlib
 import io
+import os
 import shutil
 import tempfile
 from itertools import chain
@@ -66,6 +67,8 @@ def _threads() -> int:
 
 def _make_ready() -> None:
     before = _threads()
+    for name in [name for name in os.environ if name.startswith("DBT_")]:
+        del os.environ[name]  # of the user's own project; every fork has an environment of its own
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
         for name, text in PROJECT.items():
