@@ -52,7 +52,7 @@ demo: setup ## the whole way on sample data: server, load, build, a look at the 
 	@$(BIN)/python -m sandbox demo
 
 test: lint ## everything that CI runs: lint, types, dbt build and tests, pytest
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 BENCHES := minutes history market_year timescale
 
