@@ -51,6 +51,7 @@ REPLAY_OPTIONS = from: "$(FROM)", to: "$(TO)", rebuild: "$(filter-out 0,$(REBUIL
 demo: setup ## the whole way on sample data: server, load, build, a look at the marts
 	@$(BIN)/python -m sandbox demo
 
+# files in their order: by the number of their tests, as xdist has it, the longest ones come last and one processor waits
 test: lint ## everything that CI runs: lint, types, dbt build and tests, pytest
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 

@@ -33,7 +33,7 @@ from loaders.errors import DatabaseError
 SCHEMA = "raw"
 
 
-def _connection_string() -> str:
+def connection_string() -> str:
     """How libpq itself is told: words and not a URI, in which it and others quote names and passwords differently."""
     return make_conninfo(**connection_parameters(), connect_timeout="10")
 
@@ -43,7 +43,7 @@ class _Credentials(PostgresCredentials):  # type: ignore[misc]  # dlt has no typ
     """The current database for dlt, which would make a URI of it, and show that with the password where it cannot be read."""
 
     def to_native_representation(self) -> str:
-        return _connection_string()
+        return connection_string()
 
 
 def _credentials() -> PostgresCredentials:
@@ -67,7 +67,7 @@ def check_adbc() -> None:
     """
     try:
         with (
-            adbc_driver_postgresql.dbapi.connect(_connection_string()) as connection,
+            adbc_driver_postgresql.dbapi.connect(connection_string()) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute("select 1")

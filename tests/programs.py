@@ -20,9 +20,7 @@ DBT = Path(sys.executable).parent / "dbt"
 """The script; every other program is a module."""
 
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(
-    ["tests.readied_dbt", "dbt.adapters.postgres", "loaders.__main__"]
-)
+_PROCESSES.set_forkserver_preload(["tests.readied_dbt", "loaders.__main__"])
 
 
 def run(

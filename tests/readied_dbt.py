@@ -11,7 +11,6 @@ import io
 import os
 import shutil
 import tempfile
-from itertools import chain
 from pathlib import Path
 from textwrap import dedent
 
@@ -19,7 +18,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.clients.jinja import template_cache
 
-ROOT = Path(__file__).resolve().parent.parent
+from loaders.config import PROJECT_ROOT
 
 PROJECT = {
     "dbt_project.yml": """
@@ -46,7 +45,6 @@ PROJECT = {
         {% endsnapshot %}
     """,
     "seeds/seed.csv": "key\n1\n",
-    "macros/macro.sql": "{% macro macro() %}{% endmacro %}",
     "tests/test.sql": "select 1 from {{ ref('model') }} where false",
 }
 
@@ -75,8 +73,10 @@ def _make_ready() -> None:
             path = project / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(dedent(text), encoding="utf-8")
-        for path in chain(ROOT.glob("macros/**/*.sql"), ROOT.glob("tests/generic/*.sql")):
-            shutil.copy(path, project / "macros")
+        for part in ("macros", "tests/generic"):
+            # without descriptions, which name documents of the whole project
+            ignored = shutil.ignore_patterns("*.yml", "*.md")
+            shutil.copytree(PROJECT_ROOT / part, project / part, ignore=ignored)
         _read(project)
         # from what the first has left, as nearly every run of the tests reads it
         for macro in _read(project).macros.values():

@@ -16,14 +16,14 @@ import orjson
 import psycopg
 import pyarrow as pa
 import pytest
-from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from loaders import calendar, catalogue
 from loaders.batches import collect_feed
 from loaders.collect import PARTS_AT_ONCE
 from loaders.config import RunSettings
-from loaders.database import connect, connection_parameters, read_warehouse
+from loaders.database import connect, read_warehouse
+from loaders.destination import connection_string
 from loaders.feeds import Cell, Status
 from loaders.kis import api
 from loaders.kis.client import KisSettings
@@ -155,7 +155,7 @@ def bare(connection: psycopg.Connection, pages: Pages) -> float:
         }
         table = pa.table(dict(zip(COLUMNS, values.flatten(), strict=True)) | lineage)
         with (
-            adbc_driver_postgresql.dbapi.connect(make_conninfo(**connection_parameters())) as adbc,
+            adbc_driver_postgresql.dbapi.connect(connection_string()) as adbc,
             adbc.cursor() as cursor,
         ):
             cursor.adbc_ingest("bare_rows", table, mode="append", db_schema_name="bench")
